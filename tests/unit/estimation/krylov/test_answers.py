@@ -156,14 +156,14 @@ def test_dual_system_gives_the_minimum_norm():
 
 @pytest.mark.parametrize("method", [Cg, MinresQlp, Lsmr])
 @pytest.mark.parametrize("consistent", [True, False])
-def test_float32(method, consistent):
+def test_float32(request, method, consistent):
+    if method is MinresQlp and not consistent:  # seen on one kind of processor, not understood: an open defect
+        request.applymarker(pytest.mark.xfail(strict=False, reason="errs by 6 to 555 on some processors"))
     system = symmetric(7, SPECTRA["semidefinite"], consistent)
     solved = solve(method(tolerance=2e-5), system, torch.float32)
     want = Status.CONVERGED if consistent else Status.OUTSIDE
-    # outside the range rounding may end a solve early on some processors: it says so, and two of three do not
-    held = [i for i, status in enumerate(solved.status) if consistent or status is not Status.STALLED]
-    assert solved.x.dtype == torch.float32 and len(held) >= 2 and {solved.status[i] for i in held} == {want}
-    assert error(solved.x[held], system.want[held]) < 2e-3
+    assert solved.x.dtype == torch.float32 and set(solved.status) == {want}
+    assert error(solved.x, system.want) < 2e-3
 
 
 def test_against_scipy():
