@@ -33,7 +33,7 @@ OVERSHOT, SHORTER = 0.5, 0.3
 """A step is shortened by that factor where the slope at its end has turned to more than that part of the first."""
 
 AT_ONCE = 64
-"""Changes at a time."""
+"""Changes at a time: products are as fast as with more, and what is held for the rows of a large head stays small."""
 
 LARGE = 100_000_000
 """Products that a Hessian takes from which on it is worth it."""
@@ -63,7 +63,14 @@ class CurvedSteps:
             goal: gradients as short as that are short enough.
             check: called between steps; raises when the time is up.
         """
-        V, T, pull = V.copy(), V @ self._S.T, self._pull(choices)
+        V = V.copy()
+        for start in range(0, len(V), AT_ONCE):
+            at = slice(start, start + AT_ONCE)
+            V[at] = self._settled(choices.part(at), V[at], goal, check)
+        return V
+
+    def _settled(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
+        T, pull = V @ self._S.T, self._pull(choices)
         p = _slopes(T)
         g = V * self._decay - p @ self._S + pull
         best, least = V.copy(), np.linalg.norm(g, axis=1)

@@ -157,8 +157,10 @@ def test_dual_system_gives_the_minimum_norm():
 @pytest.mark.parametrize("method", [Cg, MinresQlp, Lsmr])
 @pytest.mark.parametrize("consistent", [True, False])
 def test_float32(request, method, consistent):
-    if method is MinresQlp and not consistent:  # seen on one kind of processor, not understood: an open defect
-        request.applymarker(pytest.mark.xfail(strict=False, reason="errs by 6 to 555 on some processors"))
+    if method is MinresQlp and not consistent:
+        # an open defect: of thirty such solves (seeds 4 to 13) seven end far from the solution, and six of these say
+        # STALLED; which do depends on the processor
+        request.applymarker(pytest.mark.xfail(strict=False, reason="single precision, outside the range"))
     system = symmetric(7, SPECTRA["semidefinite"], consistent)
     solved = solve(method(tolerance=2e-5), system, torch.float32)
     want = Status.CONVERGED if consistent else Status.OUTSIDE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from certify.finders.head.near import curved
 from certify.finders.head.near.curved import CurvedSteps, fits
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head
 from tests.families.heads import drawn_head
 
@@ -42,6 +44,45 @@ def test_the_best_that_was_met_is_kept_and_numbers_that_are_none_do_not_spread()
     with np.errstate(all="ignore"):
         V = steps.settle(choices, start, 0.0)
     assert np.isfinite(np.delete(V, 2, axis=0)).all() and np.abs(np.delete(V - W, 2, axis=0)).max() < 1e-6
+
+
+def test_more_changes_than_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, choices, W, steps = case(1)
+    monkeypatch.setattr(curved, "AT_ONCE", 7)
+    V = steps.settle(choices, np.repeat(Refitter(head).V0, len(W), axis=0), 1e-9)
+    assert np.abs(V - W).max() < 1e-6 * (1.0 + np.abs(W).max())
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many changes every call was about."""
+    asked, settle = list[int](), CurvedSteps.settle
+
+    def noted(self: CurvedSteps, choices: Choices, *given: Any) -> Array:
+        asked.append(len(choices))
+        return settle(self, choices, *given)
+
+    monkeypatch.setattr(CurvedSteps, "settle", noted)
+    monkeypatch.setattr(curved, "LARGE", 0)
+    return asked
+
+
+def test_refits_with_new_labels_take_them_and_without_rows_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, choices, W, _ = case(2)
+    asked, refitter = counted(monkeypatch), Refitter(head)
+    V = refitter.slow(choices, np.repeat(refitter.V0[None], len(W), axis=0), 0.0, lambda: None)
+    assert asked == [len(W)] and np.abs(V[:, 0] - W).max() < 1e-6 * (1.0 + np.abs(W).max())
+    gone = Choices(choices.rows[:5, :1], np.full((5, 1), DELETED))
+    refitter.slow(gone, np.repeat(refitter.V0[None], 5, axis=0), 0.0, lambda: None)
+    assert asked == [len(W)]
+
+
+def test_steps_that_lead_astray_are_mended_by_hessians(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, choices, W, _ = case(3)
+    monkeypatch.setattr(curved, "LARGE", 0)
+    monkeypatch.setattr(CurvedSteps, "settle", lambda self, choices, V, *given: V + 0.1)
+    refitter = Refitter(head)
+    V = refitter.slow(choices, np.repeat(refitter.V0[None], len(W), axis=0), 0.0, lambda: None)
+    assert np.abs(V[:, 0] - W).max() < 1e-6 * (1.0 + np.abs(W).max())
 
 
 def test_it_is_for_large_heads_of_one_logistic_output(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from certify.finders.head.near import curved
+from certify.finders.head.near.curved import CurvedSteps
 from certify.finders.head.near.labels import LabelSteps
+from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -149,6 +152,22 @@ def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.Monkey
     for seed in (0, 1):
         head = close(seed)
         assert (truth(head)[proof(head, RowChange(True, 3, FEW)).proved] > -NEAR).all()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_refits_of_large_heads_without_hessians(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points that are decided are the same, and none is by steps that lead anywhere."""
+    head, change = close(1), RowChange(True, count, FEW)
+    plain, low, settle = proof(head, change), truth(head, count=count), CurvedSteps.settle
+    monkeypatch.setattr(curved, "LARGE", 0)
+    asked = []
+    monkeypatch.setattr(CurvedSteps, "settle", lambda *given: asked.append(1) or settle(*given))
+    part = proof(head, change)
+    assert asked and (part.proved == plain.proved).all() and part.proved.any()
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(CurvedSteps, "settle", lambda self, choices, V, *given: V + rng.standard_normal(V.shape))
+    monkeypatch.setattr(Refitter, "newton", lambda self, choices, V, *given: V)
+    assert (low[proof(head, change).proved] > -NEAR).all()
 
 
 def test_a_matrix_that_is_not_there_leaves_all_open(monkeypatch: pytest.MonkeyPatch) -> None:
