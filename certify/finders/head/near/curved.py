@@ -22,18 +22,26 @@ Short = NDArray[np.floating[Any]]
 TURNS, INNER, HALVINGS = 30, 24, 6
 """Steps, products with a Hessian in each, and how often one is shortened."""
 
-CLOSE, CLOSEST = 0.3, 1e-4
-"""Part of a gradient that a step may leave, by the quadratic model, and the least that four bytes can tell."""
+CLOSE, CLOSEST, ENOUGH = 0.3, 1e-4, 0.5
+"""Part of a gradient that a step may leave, by the quadratic model, the least that four bytes can tell, and what of the
+goal it may leave: a last step need be no better than what is asked."""
 
-FLAT, FLATTEST = 1.0, 1e-4
+FLAT = 10.0
 """Rows whose curvature times their length squared is below that part of the decay are passed over, in all changes that
-are looked at together; of short gradients more of them count, down to that part of it."""
+are looked at together; the part is smaller by as much as a step is to be better, and never above 1."""
 
-OVERSHOT, SHORTER = 0.5, 0.3
+OVERSHOT, SHORTER = 0.5, 0.5
 """A step is shortened by that factor where the slope at its end has turned to more than that part of the first."""
 
-AT_ONCE = 64
+AT_ONCE = 128
 """Changes at a time: products are as fast as with more, and what is held for the rows of a large head stays small."""
+
+ROUGH = 4.0
+"""Times the rounding of four bytes, of the rows' own lengths: down to gradients as short as that eight are not needed,
+which take twice the time."""
+
+LARGEST = {4: 80.0, 8: 700.0}
+"""What exponentials of four and eight bytes hold."""
 
 LARGE = 100_000_000
 """Products that a Hessian takes from which on it is worth it."""
@@ -48,11 +56,16 @@ class CurvedSteps:
     """
 
     def __init__(self, head: Head, inverse: Array | Short) -> None:
-        self._S = head.phi * head.Y
-        self._short: Short = self._S.astype(np.float32)
-        self._inverse, self._decay = inverse.astype(np.float32), head.mu()[0] * np.where(head.decayed, 1.0, 0.0)
-        self._free = ~head.decayed
-        self._flat = FLAT * head.mu()[0] / float(np.mean(head.phi_norm**2))
+        # a column that no row uses has no weight, and takes as long as any other
+        self._used = np.flatnonzero((head.phi != 0.0).any(axis=0))
+        self._S = np.ascontiguousarray((head.phi * head.Y)[:, self._used])
+        with np.errstate(over="ignore"):
+            self._short: Short = self._S.astype(np.float32)
+            self._inverse: Short = inverse[np.ix_(self._used, self._used)].astype(np.float32)
+        self._decay = head.mu()[0] * np.where(head.decayed, 1.0, 0.0)[self._used]
+        self._free = ~head.decayed[self._used]
+        self._flat = head.mu()[0] / float(np.mean(head.phi_norm**2))
+        self._rough = ROUGH * float(np.finfo(np.float32).eps) * float(head.phi_norm.max())
 
     def settle(self, choices: Choices, V: Array, goal: float, check: Callable[[], None] = lambda: None) -> Array:
         """`(B, m)` weights nearer to the refits after changes of labels, of each the best that was met.
@@ -63,27 +76,35 @@ class CurvedSteps:
             goal: gradients as short as that are short enough.
             check: called between steps; raises when the time is up.
         """
-        V = V.copy()
+        found = np.zeros_like(V)
         for start in range(0, len(V), AT_ONCE):
             at = slice(start, start + AT_ONCE)
-            V[at] = self._settled(choices.part(at), V[at], goal, check)
-        return V
+            pull, near = self._pull(choices.part(at)), V[at][:, self._used]
+            with np.errstate(over="ignore", invalid="ignore"):
+                near = self._settled(self._short, pull, near, max(goal, self._rough), check)
+                if goal < self._rough:
+                    near = self._settled(self._S, pull, near, goal, check)
+            found[at, self._used] = near
+        return found
 
-    def _settled(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
-        T, pull = V @ self._S.T, self._pull(choices)
+    def _settled(self, S: Array | Short, pull: Array, V: Array, goal: float, check: Callable[[], None]) -> Array:
+        """The same in the columns that are used, with products in four bytes or in eight, as S has them."""
+        kind, best = S.dtype, V.copy()
+        T = (V @ self._S.T).astype(kind)  # the error of a margin stays to the end
         p = _slopes(T)
-        g = V * self._decay - p @ self._S + pull
-        best, least = V.copy(), np.linalg.norm(g, axis=1)
-        active = np.flatnonzero(least > goal)
+        g = V * self._decay - p @ S + pull
+        least = np.linalg.norm(g, axis=1)
+        active, V = np.flatnonzero(least > goal), V.copy()
         for _ in range(TURNS):
             if not len(active):
                 break
             check()
             at = active
-            step = self._step(g[at], p[at] * (1.0 - p[at]), float(np.median(least[at])))
+            close = self._close(float(np.median(least[at])), goal)
+            step = self._step(g[at], p[at] * (1.0 - p[at]), close)
             slope = np.einsum("bm,bm->b", g[at], step)
-            V[at], T[at], p[at] = self._taken((V[at], T[at], pull[at]), step, step @ self._S.T, slope)
-            g[at] = V[at] * self._decay - p[at] @ self._S + pull[at]
+            V[at], T[at], p[at] = self._taken((V[at], T[at], pull[at]), step, step.astype(kind) @ S.T, slope)
+            g[at] = V[at] * self._decay - p[at] @ S + pull[at]
             size = np.linalg.norm(g[at], axis=1)
             better = size < least[at]
             best[at[better]], least[at[better]] = V[at[better]], size[better]
@@ -97,27 +118,30 @@ class CurvedSteps:
             found += np.where((column != NONE)[:, None], self._S[column], 0.0)
         return found
 
-    def _taken(self, at: tuple[Array, Array, Array], step: Array, along: Array,
-               slope: Array) -> tuple[Array, Array, Array]:
+    def _taken(self, at: tuple[Array, Array | Short, Array], step: Array, along: Array | Short,
+               slope: Array) -> tuple[Array, Array | Short, Array]:
         """Weights, margins and slopes after steps, shortened where these overshoot: margins tell that."""
         V, T, pull = at
-        long = np.ones(len(V))
+        long = np.ones((len(V), 1), dtype=T.dtype)
         own, bent = np.einsum("bm,bm->b", pull + V * self._decay, step), np.einsum("bm,m->b", step * step, self._decay)
         p = _slopes(T - along)
         for _ in range(HALVINGS):
-            there = own - long * bent - np.einsum("bn,bn->b", p, along)
+            there = own - long[:, 0] * bent - np.einsum("bn,bn->b", p, along)
             over = np.flatnonzero(~(-there <= OVERSHOT * slope))
             if not len(over):
                 break
             long[over] *= SHORTER
-            p[over] = _slopes(T[over] - long[over, None] * along[over])
-        return V - long[:, None] * step, T - long[:, None] * along, p
+            p[over] = _slopes(T[over] - long[over] * along[over])
+        return V - long * step, T - long * along, p
 
-    def _step(self, g: Array, D: Array, size: float) -> Array:
-        """`(B, m)` nearly `H⁻¹g` of gradients that are about so long."""
-        near = float(np.sqrt(size))
-        rows = np.flatnonzero(D.max(axis=0) > self._flat * min(1.0, max(near, FLATTEST)))
-        close = min(CLOSE, max(near, CLOSEST))
+    @staticmethod
+    def _close(size: float, goal: float) -> float:
+        """Which part of gradients that are about so long a step may leave."""
+        return min(CLOSE, max(float(np.sqrt(size)) / 2, ENOUGH * goal / size if size > 0.0 else CLOSE, CLOSEST))
+
+    def _step(self, g: Array, D: Array, close: float) -> Array:
+        """`(B, m)` nearly `H⁻¹g`, up to that part of it."""
+        rows = np.flatnonzero(D.max(axis=0) > self._flat * min(1.0, FLAT * close))
         S, curve = self._short[rows], D[:, rows].astype(np.float32)
         back = np.ascontiguousarray(S.T)
         # what is passed over holds the intercept, which decay does not
@@ -145,8 +169,9 @@ class CurvedSteps:
         return np.asarray(total, dtype=np.float64)
 
 
-def _slopes(T: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(T, 700.0))))
+def _slopes(T: Array | Short) -> Array:
+    """In the numbers that T has, whose exponential holds no more than so much."""
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(T, T.dtype.type(LARGEST[T.dtype.itemsize])))))
 
 
 def fits(head: Head) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,36 @@ def test_the_best_that_was_met_is_kept_and_numbers_that_are_none_do_not_spread()
     with np.errstate(all="ignore"):
         V = steps.settle(choices, start, 0.0)
     assert np.isfinite(np.delete(V, 2, axis=0)).all() and np.abs(np.delete(V - W, 2, axis=0)).max() < 1e-6
+
+
+@pytest.mark.parametrize("goal", [1e-2, 1e-5, 1e-9])
+def test_gradients_are_as_short_as_is_asked(goal: float) -> None:
+    """Those that four bytes can tell nearly so, others in eight."""
+    head, choices, W, steps = case(1)
+    refitter = Refitter(head)
+    V = steps.settle(choices, np.repeat(refitter.V0, len(W), axis=0), goal)
+    size = np.linalg.norm(refitter.gradients(choices, V[:, None])[:, 0], axis=1)
+    assert (size < 1.5 * goal + 1e-10).all() and (goal < 1e-4 or size.max() > goal / 1e6)
+
+
+def test_columns_that_no_row_uses_have_no_weight() -> None:
+    head = case(2)[0]
+    phi = head.phi.copy()
+    phi[:, [1, 4]] = 0.0
+    head = replace(head, phi=phi)
+    refitter, choices = Refitter(head), case(2)[1]
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    steps = CurvedSteps(head, np.linalg.inv(refitter.hessians(nothing, refitter.V0[None])[0]))
+    V = steps.settle(choices, np.repeat(refitter.V0, len(choices), axis=0) + 0.1, 1e-9)
+    W = refitter.newton(choices, np.repeat(refitter.V0[None], len(choices), axis=0))[:, 0]
+    assert (V[:, [1, 4]] == 0.0).all() and np.abs(V - W).max() < 1e-6 * (1.0 + np.abs(W).max())
+
+
+def test_rows_that_four_bytes_do_not_hold_leave_the_start() -> None:
+    head, choices, W, _ = case(0)
+    head = replace(head, phi=head.phi * 1e30)
+    V = CurvedSteps(head, np.eye(head.m)).settle(choices, W, 1e-9)
+    assert V.shape == W.shape and np.isfinite(V).all()
 
 
 def test_more_changes_than_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
