@@ -13,8 +13,10 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.refitted.curved import curved, seconds_of_labels
 from certify.theorems.head.rows.refitted.far import far
-from certify.theorems.head.rows.refitted.walk import Walk, by_sums, seconds_of_sums
+from certify.theorems.head.rows.refitted.sums_time import seconds_of_sums
+from certify.theorems.head.rows.refitted.walk import Walk, by_sums
 
 LEAVES, SUMMED = 10_000_000, 30_000_000
 """Most refits of an enumeration; where the weights of the largest changes are sums."""
@@ -34,6 +36,9 @@ AT_ONCE = 0.5
 SURE = 1.1
 """Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
 is too short in the end, the flips among those made are about as many as a search finds."""
+
+ONE = 0.8
+"""The same for one label of a large logistic head, whose time is known by its products and not by trial."""
 
 SUMS = 0.75
 """The same for sums of a small softmax head."""
@@ -71,12 +76,15 @@ class Enumeration(Method):
         return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
-        """Labels of a softmax head, about which trees and boxes prove little: one of a large head, many of a small."""
-        share = SURE if far(head, change) else SUMS if head.loss.shifted and by_sums(head, change) else 0.0
+        """Labels about which trees and boxes prove little: one of a large head, many of a small softmax head."""
+        share = ONE if change.count == 1 and curved(head, change) else SURE if far(head, change) else 0.0
+        share = SUMS if not share and head.loss.shifted and by_sums(head, change) else share
         return bool(share) and not self.able(head, change) and self.seconds(head, change) <= share * left
 
     def seconds(self, head: Head, change: RowChange) -> float:
-        """The time of all refits, from that of a few with most rows changed."""
+        """The time of all refits, from that of a few with most rows changed, or by their products."""
+        if change.count == 1 and curved(head, change):
+            return seconds_of_labels(head, change)
         if by_sums(head, change):
             return seconds_of_sums(head, change) + self.seconds(head, replace(change, count=change.count - 1))
         few, took = Walk(head, change, head.today >= 0, Budget()).sample(FAMILIES)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
+from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -21,11 +22,11 @@ from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
+from certify.theorems.head.rows.refitted.curved import CurvedRefits, curved
 from certify.theorems.head.rows.refitted.far import Far, far
-from certify.theorems.head.rows.refitted.judge_pairs import judge_of
-from certify.theorems.head.rows.refitted.last import BLOCK, Block, Last
+from certify.theorems.head.rows.refitted.last import Block, Last
 from certify.theorems.head.rows.refitted.sums import Sums
-from certify.theorems.jobs import AHEAD, Crew, among
+from certify.theorems.jobs import AHEAD, Crew
 
 TOGETHER = 64
 """Parents whose Hessians are formed together."""
@@ -48,10 +49,6 @@ LARGEST = 2.0**27
 MANY = 50_000
 """Largest changes from which on their weights are sums."""
 
-FEW, OPEN = 24, (6.0, 2.5)
-"""Rows whose sums are tried for their time, and how many times longer a sum takes that leaves a point open: with one
-output, and with several, which are moved thousands at a time."""
-
 PAIRED, LONGEST = 64, 2.0**10
 """Most weights of a softmax head whose labels are judged in blocks: beyond, every block's form takes long; and how long
 its inputs may be."""
@@ -60,9 +57,9 @@ SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
 
 
-Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips]
-"""Of some parents the weights that are stored, all that was found if it is kept, weights in full, and what became of
-the points."""
+Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips, bool]
+"""Of some parents the weights that are stored, all that was found if it is kept, weights in full, what became of the
+points, and whether the time was up before the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +106,17 @@ class Walk:
         self._exact: list[tuple[int, Array]] = []
         self._count = self._thin = 0
         self.summing = 0.0
-        self._far = self._own_far()
+        self._far, self._curved = self._own_far(), self._own_curved()
         self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
 
     def _own_far(self) -> Far | None:
         """What judges by this walk and by no other: flips go where it looks for them."""
         return Far(self.head, self.judge, self._watched, self.budget.check) if far(self.head, self.change) else None
+
+    def _own_curved(self) -> CurvedRefits | None:
+        """The same for new labels of a large logistic head."""
+        steps = self.refitter.curved if curved(self.head, self.change) else None
+        return None if steps is None else CurvedRefits(self.refitter, steps, self.judge, self.budget.check)
 
     def all(self) -> dict[str, np.ndarray]:
         """Go through all of them; what a checker needs of each.
@@ -191,22 +193,27 @@ class Walk:
             own, at = copy(self), slice(begin, begin + TOGETHER)
             own._count, own._thin, own._exact = int(numbers[begin]), 0, []
             own.clear, own.found = clear, self.found.beside(flipped)
-            own._far = own._own_far()
+            own._far, own._curved = own._own_far(), own._own_curved()
             places, codes = level.places[at], level.codes[at]
             made = parents(own.refitter, Choices(own.rows[places], codes), level.V[at])
-            flat, kept = [], []
-            for below in own.families(places, codes, made):
-                flat.append(_flat(below[2]))
-                kept += [below] if keep else []
-            return flat, kept, own._exact, own.clear, own.found.flips()
+            flat, kept, late = [], [], False
+            try:
+                for below in own.families(places, codes, made):
+                    flat.append(_flat(below[2]))
+                    kept += [below] if keep else []
+            except OutOfTime:  # of a root alone all changes are one question, and flips that it met count
+                late = True
+            return flat, kept, own._exact, own.clear, own.found.flips(), late
 
         questions = ((begin, self.clear.copy(), self.found.flipped) for begin in range(0, len(level), TOGETHER))
         with Crew(looked_at) as crew:
-            for flat, kept, exact, clear, flips in crew.all(questions, AHEAD):
+            for flat, kept, exact, clear, flips, late in crew.all(questions, AHEAD):
                 stored += flat
                 self._exact += exact
                 self.clear &= clear
                 self.found.merge(flips)
+                if late:
+                    raise OutOfTime
                 yield from kept
 
     def families(self, places: Whole, codes: Whole, made: list[Node]) -> Iterator[tuple[Whole, Whole, Array]]:
@@ -216,7 +223,8 @@ class Walk:
         of = np.repeat(np.arange(len(places)), (n - first) * each)
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
-        step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
+        step = next((one.batch for one in (self._far, self._curved) if one is not None),
+                    max(1, AT_ONCE // (self.head.n * self.head.k)))
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -225,8 +233,11 @@ class Walk:
                 start = starts(self.head, made[low:high], of[at] - low, self.rows[more[at]], new[at])
             rows, become = (np.hstack([old[of[at]], one[at][:, None]]) for old, one in ((places, more), (codes, new)))
             some = Choices(self.rows[rows], become)
-            yield rows, become, (self.settle(some, start.V, start) if self._far is None else
-                                 self._settle_far(some, made[low], start))
+            if self._curved is not None:
+                yield rows, become, self._settle_curved(some, np.stack([parent.V for parent in made])[of[at]])
+            else:
+                yield rows, become, (self.settle(some, start.V, start) if self._far is None else
+                                     self._settle_far(some, made[low], start))
 
     def _settle_far(self, choices: Choices, parent: Node, start: Starts) -> Array:
         """The same where a Hessian for every refit is dear."""
@@ -234,6 +245,14 @@ class Walk:
         V, exact, rest = self._far.settle(choices, parent, start)
         self._exact += [(self._count + int(b), V[b].copy()) for b in np.setdiff1d(exact, rest)]
         self._solve(choices, V, rest)
+        self._count += len(V)
+        return V
+
+    def _settle_curved(self, choices: Choices, start: Array) -> Array:
+        """The same where steps without Hessians find weights."""
+        assert self._curved is not None
+        V = self._curved.settle(choices, start)
+        self._exact += [(self._count + b, V[b].copy()) for b in range(len(V))]
         self._count += len(V)
         return V
 
@@ -367,23 +386,6 @@ def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
     judged = head.loss.sigmoid and head.k == 1 or several
     return bool(small and known and judged and change.relabels and head.read_off
                 and 2 <= change.count <= len(change.rows) and change.choices(head, change.count) >= many)
-
-
-def seconds_of_sums(head: Head, change: RowChange) -> float:
-    """About the time of all sums: from a block of them, how many of a few leave a point open, and their families."""
-    rows = np.sort(np.random.default_rng(0).choice(len(change.rows), size=min(FEW, len(change.rows)), replace=False))
-    few = replace(change, rows=tuple(change.rows[i] for i in rows))
-    walk = Walk(head, few, head.today >= 0, Budget(), sums=True)
-    with among(1):
-        arrays = walk.all()
-    open_ = (len(arrays["moved"]) + len(arrays.get("again", ()))) / few.choices(head, few.count)
-    judge, B = judge_of(head, walk.refitter.V0), BLOCK
-    some = Choices(np.tile(np.array(few.rows[: few.count]), (B, 1)), np.zeros((B, few.count), dtype=np.int64))
-    started = time.monotonic()
-    judge.keeps(some, np.repeat(walk.refitter.V0[None], B, axis=0), np.flatnonzero(head.today >= 0))
-    each = (time.monotonic() - started) / B
-    families = walk.summing / few.choices(head, few.count - 1) * change.choices(head, change.count - 1)
-    return each * (1 + OPEN[head.k > 1] * open_) * change.choices(head, change.count) + families
 
 
 def _short(V: Array) -> Array:

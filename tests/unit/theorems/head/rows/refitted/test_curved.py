@@ -1,0 +1,166 @@
+"""New labels of a large logistic head without Hessians: against all refits and the checker, by good steps and bad."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import ctx
+
+from certify.check.reading.arrays import Array as Stored
+from certify.check.theorems.head.rows import enumeration as checker
+from certify.finders.head.near import curved
+from certify.finders.head.near.curved import CurvedSteps
+from certify.finders.head.refits import Refitter
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import Choices
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.enumeration import Enumeration
+from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.refitted import curved as module
+from certify.theorems.head.rows.refitted.walk import Walk
+from tests.families.heads import any_rows, ball_head, drawn_head
+from tests.oracles.head_rows import stays
+
+FINDS = CurvedSteps.settle
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Heads count as large, in several batches; how many changes every search for weights was about."""
+    found = list[int]()
+
+    def noted(self: CurvedSteps, choices: Choices, *given: Any) -> Array:
+        found.append(len(choices))
+        return FINDS(self, choices, *given)
+
+    monkeypatch.setattr(curved, "LARGE", 0)
+    monkeypatch.setattr(module.CurvedRefits, "batch", 5)
+    monkeypatch.setattr(CurvedSteps, "settle", noted)
+    return found
+
+
+def drawn(seed: int, free: bool | None = None, n: int = 12) -> Head:
+    return drawn_head(np.random.default_rng(seed), "logistic", n=n, d=3, N=20, apart=2.0, decay=0.02, free=free)
+
+
+def proof(head: Head, count: int = 1) -> Part:
+    part = Enumeration().prove(head, any_rows(head, count, True), head.today >= 0, Budget())
+    assert part is not None and part.flips is not None
+    return part
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ends_are_the_exhaustive_truth_and_the_checker_derives_them(
+    seed: int, count: int, asked: list[int], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Refitter, "newton", only_of_today(Refitter.newton))
+    head = drawn(seed, free=seed % 2 == 0)
+    change = any_rows(head, count, True)
+    truth, part = stays(head, change), proof(head, count)
+    assert part.flips is not None and sum(asked) >= 12 and max(asked) <= 5
+    assert (part.proved == truth).all() and ((part.flips.point >= 0) == ~truth).all()
+    weights = part.arrays["weights"].astype(np.float64)
+    weights[part.arrays["again"]] = part.arrays["exact"]
+    array = Stored(weights.shape, tuple(map(float, weights.ravel())), "f")
+    with ctx.workprec(64):
+        found = checker.proved(ball_head(head, change), {"weights": array}, "here", part.proved.tolist())
+        assert found == truth.tolist()
+
+
+def only_of_today(newton: Any) -> Any:
+    """Newton's method, for the refit of the given rows alone: steps decide the rest."""
+
+    def solved(self: Refitter, choices: Choices, *given: Any) -> Array:
+        assert choices.rows.shape[1] == 0 or not len(choices)
+        found: Array = newton(self, choices, *given)
+        return found
+
+    return solved
+
+
+def garbage(kind: str) -> Any:
+    """Steps that lead anywhere."""
+    rng = np.random.default_rng(3)
+
+    def settle(self: CurvedSteps, choices: Choices, V: Array, *given: Any) -> Array:
+        good = FINDS(self, choices, V, *given)
+        if kind == "noise":
+            return good + rng.standard_normal(V.shape)
+        if kind == "another label's":
+            return np.roll(good, 1, axis=0)
+        if kind == "some none":
+            return np.where(rng.random((len(V), 1)) < 0.5, np.nan, good)
+        return np.full_like(V, {"none": np.nan, "endless": np.inf, "huge": 1e300, "nothing": 0.0}[kind])
+
+    return settle
+
+
+KINDS = ("noise", "another label's", "some none", "none", "endless", "huge", "nothing")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_steps_that_lead_anywhere_prove_nothing_false(kind: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = drawn(seed)
+    truth, whole = stays(head, any_rows(head, 1, True)), proof(head)
+    monkeypatch.setattr(CurvedSteps, "settle", garbage(kind))
+    mended = proof(head)  # Newton's method does what they missed
+    assert (mended.proved == whole.proved).all() and (mended.proved == truth).all()
+    newton = Refitter.newton
+    monkeypatch.setattr(Refitter, "newton", lambda self, choices, V, *given: (
+        V if choices.rows.shape[1] else newton(self, choices, V, *given)))
+    part = proof(head)
+    assert part.flips is not None and truth.any()
+    assert not (part.proved & ~truth).any() and not ((part.flips.point >= 0) & truth).any()
+    assert all(np.isfinite(array).all() for array in part.arrays.values())
+
+
+def test_labels_that_rounding_leaves_open_take_no_hessian(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A point on the border of one refit stays open; the others are decided."""
+    head = drawn(0, free=False)
+    assert head.label is not None
+    refitter, one = Refitter(head), Choices(np.array([[3]]), np.array([[1 - head.label[3]]]))
+    v = refitter.newton(one, refitter.V0[None].copy())[0, 0]
+    points = head.points.copy()
+    points[0] -= (points[0] @ v) / (v @ v) * v
+    head = replace(head, points=points)
+    truth = stays(head, any_rows(head, 1, True))
+    monkeypatch.setattr(Refitter, "newton", only_of_today(Refitter.newton))
+    part = proof(head)
+    assert part.flips is not None and head.today[0] >= 0
+    assert not part.proved[0]
+    assert (part.proved[1:] == truth[1:]).all()
+
+
+def test_flips_that_were_met_before_the_time_was_up_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = drawn(1, n=40)
+    truth, calls = stays(head, any_rows(head, 1, True)), list[int]()
+
+    def late(self: CurvedSteps, choices: Choices, *given: Any) -> Array:
+        calls.append(len(choices))
+        if len(calls) > 6:
+            raise OutOfTime
+        return FINDS(self, choices, *given)
+
+    monkeypatch.setattr(CurvedSteps, "settle", late)
+    part = proof(head)
+    assert part.flips is not None and len(calls) == 7
+    assert not part.proved.any() and (part.flips.point >= 0).any() and not ((part.flips.point >= 0) & truth).any()
+
+
+def test_whether_there_is_time_is_known_by_products_and_not_by_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, method = drawn(0), Enumeration()
+    monkeypatch.setattr(Walk, "sample", lambda *given: pytest.fail("a trial was made"))
+    monkeypatch.setattr(Walk, "settle", lambda *given: pytest.fail("a trial was made"))
+    change = any_rows(head, 1, True)
+    seconds = method.seconds(head, change)
+    assert seconds == pytest.approx(12 * 12 * 4 * module.SECONDS)
+    assert method.sure(head, change, seconds / 0.79) and not method.sure(head, change, seconds / 0.81)
+    assert not method.sure(head, any_rows(head, 2, True), 1e6) and not method.sure(head, any_rows(head, 1, False), 1e6)
+    monkeypatch.setattr(curved, "LARGE", 10**9)
+    assert not method.sure(head, change, 1e6)
