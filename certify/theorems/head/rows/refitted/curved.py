@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from certify.finders.head.near.curved import AT_ONCE, CurvedSteps, fits
-from certify.finders.head.refits import Refitter
+from certify.finders.head.refits import NEARLY, Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -43,6 +43,8 @@ class CurvedRefits:
 
     def __init__(self, refitter: Refitter, steps: CurvedSteps, judge: Judge, check: Callable[[], None]) -> None:
         self._refitter, self._steps, self._judge, self._check = refitter, steps, judge, check
+        # beside little decay float64 knows no gradient as short as that
+        self._goals = [max(goal * refitter.head.mu()[0], NEARLY * refitter.scale) for goal in GOALS]
 
     def settle(self, choices: Choices, start: Array) -> Array:
         """`(B, k, m)` weights near the refits, of which all eight bytes are needed.
@@ -51,14 +53,14 @@ class CurvedRefits:
             choices: B changes of labels.
             start: `(B, k, m)` weights.
         """
-        mu, V, open_ = self._refitter.head.mu()[0], start.copy(), np.arange(len(start))
+        V, open_ = start.copy(), np.arange(len(start))
         with np.errstate(all="ignore"):
-            for goal in GOALS:
+            for goal in self._goals:
                 part = Choices(choices.rows[open_], choices.codes[open_])
-                V[open_] = self._steps.settle(part, V[open_, 0], goal * mu, self._check)[:, None]
+                V[open_] = self._steps.settle(part, V[open_, 0], goal, self._check)[:, None]
                 near, g = refits_and_gradients(self._refitter.head, part, V[open_])
                 left = self._judge(part, V[open_], near) | ~np.isfinite(near)
-                missed = ~(_lengths(g) <= goal * mu)
+                missed = ~(_lengths(g) <= goal)
                 open_, missed = open_[left], missed[left]
                 if not len(open_):
                     return V

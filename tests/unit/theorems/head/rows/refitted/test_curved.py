@@ -137,6 +137,18 @@ def test_labels_that_rounding_leaves_open_take_no_hessian(asked: list[int], monk
     assert (part.proved[1:] == truth[1:]).all()
 
 
+def test_no_gradient_is_asked_for_that_rounding_hides(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, goals = replace(drawn(0), weight_decay=1e-12), list[float]()
+    assert head.label is not None
+    refitter = Refitter(head)
+    refits = module.CurvedRefits(refitter, CurvedSteps(head, np.eye(head.m)), lambda part, *given, **named: np.ones(
+        len(part), dtype=bool), lambda: None)
+    monkeypatch.setattr(CurvedSteps, "settle", lambda self, choices, V, goal, check: goals.append(goal) or V)
+    choices = Choices(np.array([[0]]), 1 - head.label[:1, None])
+    refits.settle(choices, np.zeros((1, 1, head.m)))
+    assert len(goals) == 2 and min(goals) >= 1e-11 * refitter.scale
+
+
 def test_flips_that_were_met_before_the_time_was_up_count(monkeypatch: pytest.MonkeyPatch) -> None:
     head = drawn(1, n=40)
     truth, calls = stays(head, any_rows(head, 1, True)), list[int]()
