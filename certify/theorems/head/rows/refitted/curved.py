@@ -69,11 +69,12 @@ class CurvedRefits:
 
     def _solve(self, choices: Choices, V: Array, start: Array, open_: Whole, missed: Whole) -> None:
         """The last word on some, in place, once those that steps missed are solved as far as float64 goes."""
-        part = Choices(choices.rows[missed], choices.codes[missed])
-        lengths = [_lengths(self._refitter.gradients(part, some)) for some in (V[missed], start[missed])]
-        astray = missed[~(lengths[0] <= lengths[1])]
-        V[astray] = start[astray]
-        V[missed] = self._refitter.newton(part, V[missed], 0.0, self._check)
+        if len(missed):
+            part = Choices(choices.rows[missed], choices.codes[missed])
+            lengths = [_lengths(self._refitter.gradients(part, some)) for some in (V[missed], start[missed])]
+            astray = missed[~(lengths[0] <= lengths[1])]
+            V[astray] = start[astray]
+            V[missed] = self._refitter.newton(part, V[missed], 0.0, self._check)
         part = Choices(choices.rows[open_], choices.codes[open_])
         near = refits_and_gradients(self._refitter.head, part, V[open_])[0]
         self._judge(part, V[open_], near, final=True)
@@ -81,7 +82,7 @@ class CurvedRefits:
 
 
 def _lengths(g: Array) -> Array:
-    return np.asarray(np.linalg.norm(g.reshape(len(g), -1), axis=1))
+    return np.asarray(np.linalg.norm(g, axis=(1, 2)))
 
 
 def curved(head: Head, change: RowChange) -> bool:
