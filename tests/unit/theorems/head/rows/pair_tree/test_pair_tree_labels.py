@@ -11,11 +11,15 @@ from flint import ctx
 import certify.check.theorems.head.rows.pair_tree.last as checked_last
 import certify.theorems.head.rows.pair_tree.last as last
 from certify.check.theorems.head.rows import pair_tree as check_tree
+from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead
+from certify.theorems.head.rows.box_tree import oriented
+from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.pair_tree import method
+from certify.theorems.head.rows.pair_tree.flipped import flipped
 from certify.theorems.head.rows.pair_tree.method import PairTrees
 from certify.theorems.head.rows.pair_tree.tree import TRIED, PairTree
 from tests.effort import FULL
@@ -112,3 +116,37 @@ def test_margins_within_rounding_where_two_rows_may_change() -> None:
         assert part is not None and not (part.proved & (least < -1e-12)).any()
         met += int(part.proved[-1])
     assert met
+
+
+def with_a_feature_of_their_own(n: int, values: tuple[float, ...], labels: tuple[float, ...], decay: float) -> Head:
+    """A head of little decay in which a few rows alone have a feature, which a new label of one pulls far for all."""
+    rng = np.random.default_rng(3)
+    phi = np.c_[rng.standard_normal((n, 2)), np.zeros(n), np.ones(n)]
+    y = np.where(phi[:, 0] + rng.standard_normal(n) > -1.5, 1.0, -1.0)
+    phi[: len(values), 2], y[: len(values)] = values, labels
+    decayed, lam = np.array([True, True, True, False]), decay / n
+    w = refit(phi * y[:, None], np.ones(n), np.where(decayed, lam * n, 0.0))
+    points = np.c_[np.linspace(-3.0, 3.0, 9), np.zeros((9, 1)), np.linspace(-0.1, 0.1, 9), np.ones(9)]
+    return Head(phi, np.zeros(n), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64),
+                LogisticHead(), w[None], lam, decayed, False, points, np.zeros(9))
+
+
+@pytest.mark.parametrize(("values", "labels"), [((19.0, 19.0, 60.0), (1.0, 1.0, 1.0)), ((20.0, 300.0), (1.0, -1.0))])
+def test_steps_of_rows_with_a_feature_of_their_own(values: tuple[float, ...], labels: tuple[float, ...]) -> None:
+    """Steps with the Hessian of the centre go thousands of units astray, and with one such step nothing was tried."""
+    head, n = with_a_feature_of_their_own(90, values, labels, 0.01), 90
+    change = RowChange(True, 2, tuple(range(n)))
+    sums = oriented(head, change)[0]
+    b = base(centre(sums, np.ones(n), head.V[0]))
+    assert b is not None
+    steps = flipped(b, np.arange(n))
+    assert np.abs(sums.S @ steps.T).max() <= 200.0 * (1.0 + 1e-9)
+    if labels[0] == labels[1]:
+        for i in range(len(values)):
+            y = np.where(np.arange(n) == i, -1.0, 1.0)
+            move = refit(sums.S * y[:, None], np.ones(n), sums.decay) - head.V[0]
+            assert np.abs(sums.S @ (steps[i] - move)).max() <= 0.05 * np.abs(sums.S @ move).max()
+    part = PairTrees().prove(head, change, head.today >= 0, Budget())
+    assert part is not None and part.proved.any() == (labels[0] == labels[1])
+    least = np.min(list(margins(head, tuple(range(12)), 2, True).values()), axis=0)
+    assert not (part.proved & (least <= 0)).any()
