@@ -58,8 +58,7 @@ SMALL = 1e-3
 
 
 Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips, bool]
-"""Of some parents the weights that are stored, all that was found if it is kept, weights in full, what became of the
-points, and whether the time was up before the end."""
+"""Of some parents the weights that are stored, all that was found if kept, weights in full, points, and if it was late."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +222,8 @@ class Walk:
         of = np.repeat(np.arange(len(places)), (n - first) * each)
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
-        step = next((one.batch for one in (self._far, self._curved) if one is not None),
-                    max(1, AT_ONCE // (self.head.n * self.head.k)))
+        step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
+        step = step if self._curved is None else self._curved.batch(len(places) > 1)
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -234,7 +233,8 @@ class Walk:
             rows, become = (np.hstack([old[of[at]], one[at][:, None]]) for old, one in ((places, more), (codes, new)))
             some = Choices(self.rows[rows], become)
             if self._curved is not None:
-                yield rows, become, self._settle_curved(some, np.stack([parent.V for parent in made])[of[at]])
+                own = np.stack([parent.V for parent in made[low:high]])[of[at] - low]
+                yield rows, become, self._settle_curved(some, own, start.V)
             else:
                 yield rows, become, (self.settle(some, start.V, start) if self._far is None else
                                      self._settle_far(some, made[low], start))
@@ -248,10 +248,10 @@ class Walk:
         self._count += len(V)
         return V
 
-    def _settle_curved(self, choices: Choices, start: Array) -> Array:
+    def _settle_curved(self, choices: Choices, *starts: Array) -> Array:
         """The same where steps without Hessians find weights."""
         assert self._curved is not None
-        V = self._curved.settle(choices, start)
+        V = self._curved.settle(choices, starts)
         self._exact += [(self._count + b, V[b].copy()) for b in range(len(V))]
         self._count += len(V)
         return V

@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return FINDS(self, choices, *given)
 
     monkeypatch.setattr(curved, "LARGE", 0)
-    monkeypatch.setattr(module.CurvedRefits, "batch", 5)
+    monkeypatch.setattr(module.CurvedRefits, "most", 5)
     monkeypatch.setattr(CurvedSteps, "settle", noted)
     return found
 
@@ -120,9 +120,36 @@ def test_steps_that_lead_anywhere_prove_nothing_false(kind: str, seed: int, monk
     assert all(np.isfinite(array).all() for array in part.arrays.values())
 
 
+@pytest.mark.parametrize("astray", ["the parent", "the row alone"])
+def test_where_steps_lead_nowhere_from_one_start_they_go_from_the_other(astray: str,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    head, calls = drawn(1), list[bool]()
+    truth = stays(head, any_rows(head, 1, True))
+
+    def settle(self: CurvedSteps, choices: Choices, V: Array, *given: Any) -> Array:
+        parent = bool((V == V[0]).all() and len(V) > 1)
+        calls.append(parent)
+        return V + 3.0 if parent == (astray == "the parent") and len(V) > 1 else FINDS(self, choices, V, *given)
+
+    monkeypatch.setattr(CurvedSteps, "settle", settle)
+    monkeypatch.setattr(Refitter, "newton", only_of_today(Refitter.newton))
+    part = proof(head)
+    assert part.flips is not None and (part.proved == truth).all() and ((part.flips.point >= 0) == ~truth).all()
+    assert calls[0] and (astray != "the parent" or not any(calls[2:]))  # the next batch begins with what led there
+
+
+def test_heads_of_fewer_rows_than_columns_go_by_the_inverse_at_the_parent() -> None:
+    head = drawn(0)
+    change = any_rows(head, 1, True)
+    assert module.curved(head, change)
+    wide = replace(head, phi=np.hstack([head.phi, np.zeros((head.n, head.n))]))
+    assert wide.m > wide.n and not module.curved(wide, any_rows(wide, 1, True))
+
+
 @pytest.mark.parametrize("seed", [0, 2])
 def test_labels_that_rounding_leaves_open_take_no_hessian(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A point on the border of the refit that comes nearest to it stays open; the others are decided."""
+    monkeypatch.setattr(module, "FEW", 0)  # a few are solved nevertheless
     head = drawn(seed, free=False)
     assert head.label is not None
     refitter, every = Refitter(head), Choices(np.arange(head.n)[:, None], 1 - head.label[:, None])
@@ -149,8 +176,8 @@ def test_no_gradient_is_asked_for_that_rounding_hides(monkeypatch: pytest.Monkey
         len(part), dtype=bool), lambda: None)
     monkeypatch.setattr(CurvedSteps, "settle", lambda self, choices, V, goal, check: goals.append(goal) or V)
     choices = Choices(np.array([[0]]), 1 - head.label[:1, None])
-    refits.settle(choices, np.zeros((1, 1, head.m)))
-    assert len(goals) == 2 and min(goals) >= 1e-11 * refitter.scale
+    refits.settle(choices, (np.zeros((1, 1, head.m)), np.zeros((1, 1, head.m))))
+    assert len(goals) == 3 and min(goals) >= 1e-11 * refitter.scale
 
 
 def test_flips_that_were_met_before_the_time_was_up_count(monkeypatch: pytest.MonkeyPatch) -> None:
