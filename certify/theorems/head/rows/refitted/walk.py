@@ -58,7 +58,7 @@ SMALL = 1e-3
 
 
 Below = tuple[list[Array], list[tuple[Whole, Whole, Array]], list[tuple[int, Array]], Mask, Flips, bool]
-"""Of some parents the weights that are stored, all that was found if kept, weights in full, points, and if it was late."""
+"""Of some parents the weights that are stored, all that is kept, weights in full, points, and whether time was up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +234,7 @@ class Walk:
             some = Choices(self.rows[rows], become)
             if self._curved is not None:
                 own = np.stack([parent.V for parent in made[low:high]])[of[at] - low]
-                yield rows, become, self._settle_curved(some, own, start.V)
+                yield rows, become, self._settle_curved(some, (own, start.V))
             else:
                 yield rows, become, (self.settle(some, start.V, start) if self._far is None else
                                      self._settle_far(some, made[low], start))
@@ -248,7 +248,7 @@ class Walk:
         self._count += len(V)
         return V
 
-    def _settle_curved(self, choices: Choices, *starts: Array) -> Array:
+    def _settle_curved(self, choices: Choices, starts: tuple[Array, Array]) -> Array:
         """The same where steps without Hessians find weights."""
         assert self._curved is not None
         V = self._curved.settle(choices, starts)

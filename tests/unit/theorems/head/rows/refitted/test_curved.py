@@ -174,7 +174,12 @@ def test_no_gradient_is_asked_for_that_rounding_hides(monkeypatch: pytest.Monkey
     refitter = Refitter(head)
     refits = module.CurvedRefits(refitter, CurvedSteps(head, np.eye(head.m)), lambda part, *given, **named: np.ones(
         len(part), dtype=bool), lambda: None)
-    monkeypatch.setattr(CurvedSteps, "settle", lambda self, choices, V, goal, check: goals.append(goal) or V)
+
+    def settle(self: CurvedSteps, choices: Choices, V: Array, goal: float, check: Any) -> Array:
+        goals.append(goal)
+        return V
+
+    monkeypatch.setattr(CurvedSteps, "settle", settle)
     choices = Choices(np.array([[0]]), 1 - head.label[:1, None])
     refits.settle(choices, (np.zeros((1, 1, head.m)), np.zeros((1, 1, head.m))))
     assert len(goals) == 3 and min(goals) >= 1e-11 * refitter.scale
