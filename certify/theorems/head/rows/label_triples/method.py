@@ -18,14 +18,14 @@ from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Par
 HELD, LARGEST = 40_000_000, 20_000_000
 """Most entries of the weights after two labels each; and most choices."""
 
-SLOPE, PRODUCT = 2.2e-8, 3.5e-10
+SLOPE, PRODUCT = 2e-9, 2.2e-10
 """About the seconds that a choice takes for a row, and for a row and a weight."""
 
 SHARE = 0.9
 """Of the time that may go to it before everything else."""
 
-FAR = 1.0
-"""Where half of the labels move their own margin by as much, to first order, boxes and pairs leave nearly all open."""
+FAR = 0.3
+"""Where half of the labels move their own margin by as much, to first order, boxes and pairs leave many open."""
 
 
 class LabelTriples(Method):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -17,10 +18,12 @@ from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.label_triples import search
+from certify.theorems.head.rows.label_triples import search, single
 from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judged
 from certify.theorems.head.rows.label_triples.method import LabelTriples
-from certify.theorems.head.rows.method import Budget, Part
+from certify.theorems.head.rows.label_triples.single import Left, Single, Wanted, near
+from certify.theorems.head.rows.label_triples.sums import Block, at_sums
+from certify.theorems.head.rows.method import Budget, Mask, Part
 from certify.theorems.head.rows.survey import survey
 from tests.containment.heads_label_triples import NEAR, least_margins, refit
 from tests.families.heads import any_rows, drawn_head
@@ -69,16 +72,22 @@ def test_of_two_labels_what_is_proved_stays_and_what_is_flipped_does_not(seed: i
     assert (truth(head)[part.proved] < -NEAR).any()  # three labels flip more
 
 
+def passing_over(monkeypatch: pytest.MonkeyPatch, passed: Callable[[Whole], Mask]) -> None:
+    """Choices of rows `(B, r)` that are said to leave nothing open."""
+    def fewer(found: Left, changed: Whole) -> Left:
+        some = np.flatnonzero(~passed(changed)[found.which])
+        return Left(found.which[some], found.open[some], found.margin[some], found.nearer[some])
+
+    monkeypatch.setattr(search, "at_sums", lambda s, rows, block, wanted: fewer(at_sums(s, rows, block, wanted), rows))
+    monkeypatch.setattr(search, "near", lambda s, changed, V, wanted: fewer(near(s, changed, V, wanted), changed))
+
+
 @pytest.mark.parametrize("left_out", ["two", "last"])
 def test_choices_of_two_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fewer(m: Matrix, changed: Whole, V: Array) -> Judged:
-        found = judged(m, changed, V)
-        found.open[slice(-1, None) if left_out == "last" else slice(None)] = False
-        return found
-
+    """Versions that look at no two labels, or not at the last choice of a block."""
     monkeypatch.setattr(search.Search, "_refit", lambda self, numbers: None)
-    monkeypatch.setattr(search, "judged", fewer)
-    monkeypatch.setattr(search, "BLOCK", 3)
+    monkeypatch.setattr(search, "ENTRIES", 24 * 3)
+    passing_over(monkeypatch, lambda rows: (np.arange(len(rows)) == len(rows) - 1) | (left_out == "two"))
     heads = [close(seed) for seed in range(4)]
     assert sum(int((truth(head, count=2)[proof(head, RowChange(True, 2, FEW)).proved] < -NEAR).sum()) for head in heads)
 
@@ -106,12 +115,19 @@ def test_points_stay_by_gradients_alone(seed: int, threshold: float, monkeypatch
 def test_every_choice_of_two_and_of_three_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def look(self: search.Search, members: Whole, V: Array, turns: int, near: float) -> Array:
+    def look(self: search.Search, members: Whole) -> Array:
         seen.extend(tuple(sorted(one)) for one in self.rows[self._order[members]].tolist())
-        return V
+        return np.asarray(self.W[self._order[members], 0].sum(axis=1) - self.V0[0])
 
-    monkeypatch.setattr(search.Search, "_look", look)
-    monkeypatch.setattr(search, "BLOCK", 5)
+    def sums(s: Single, rows: Whole, block: Block, wanted: Wanted) -> Left:
+        seen.extend(tuple(sorted(one)) for one in rows.tolist())
+        found = at_sums(s, rows, block, wanted)
+        return Left(found.which[:0], found.open[:0], found.margin[:0], found.nearer[:0])
+
+    monkeypatch.setattr(search.Search, "_pair", look)
+    monkeypatch.setattr(search, "at_sums", sums)
+    monkeypatch.setattr(search, "ENTRIES", 24 * 5)
+    monkeypatch.setattr(search, "GROUP", 30)
     proof(close(0), RowChange(True, 3, FEW))
     assert sorted(seen) == sorted([*combinations(FEW, 2), *combinations(FEW, 3)])
     seen.clear()
@@ -122,15 +138,11 @@ def test_every_choice_of_two_and_of_three_is_looked_at_once(monkeypatch: pytest.
 @pytest.mark.parametrize("left_out", ["three", "two", "last"])
 def test_choices_that_are_not_looked_at_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions that look at no three labels, at no two, or not at the last choice of a block."""
-    def fewer(m: Matrix, changed: Whole, V: Array) -> Judged:
-        found = judged(m, changed, V)
-        if changed.shape[1] == (2 if left_out == "two" else 3):
-            found.open[slice(-2, None) if left_out == "last" else slice(None)] = False
-        return found
-
     alone(monkeypatch)
-    monkeypatch.setattr(search, "judged", fewer)
-    monkeypatch.setattr(search, "BLOCK", 5)
+    size = 2 if left_out == "two" else 3
+    passing_over(monkeypatch, lambda rows: (rows.shape[1] == size) & (
+        (np.arange(len(rows)) >= len(rows) - 2) | (left_out != "last")))
+    monkeypatch.setattr(search, "ENTRIES", 24 * 5)
     wrong, few = 0, (1, 4) if left_out == "two" else FEW  # what two labels flip a third one flips as a rule, too
     for seed in (0, 1, 2):
         head = close(seed)
@@ -147,8 +159,14 @@ def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.Monkey
         V[rng.random(len(V)) < 0.1] = np.nan
         return V
 
+    def anywhere(Z: Array, known: Array, P: Array, p: Array, g: Array, inner: int) -> Array:
+        step = (10.0 ** rng.uniform(-3.0, 1.0, (len(g), 1)) * rng.standard_normal(g.shape)).astype(np.float32)
+        step[rng.random(len(g)) < 0.1] = np.nan
+        return step
+
     alone(monkeypatch)
     monkeypatch.setattr(LabelSteps, "nearer", astray)
+    monkeypatch.setattr(single, "newton", anywhere)
     for seed in (0, 1):
         head = close(seed)
         assert (truth(head)[proof(head, RowChange(True, 3, FEW)).proved] > -NEAR).all()
@@ -170,18 +188,42 @@ def test_refits_of_large_heads_without_hessians(count: int, monkeypatch: pytest.
     assert (low[proof(head, change).proved] > -NEAR).all()
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_without_single_precision_double_precision_decides_as_much(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, change = close(0), RowChange(True, count, FEW)
+    part, low = proof(head, change), truth(head, count=count)
+    monkeypatch.setattr(search, "single", lambda *given: None)
+    double = proof(head, change)
+    assert (low[double.proved] > -NEAR).all() and (double.proved == part.proved).all() and part.proved.any()
+
+
+def test_margins_that_floats_do_not_tell_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.sums.FINE", 0.0)
+    assert not proof(close(0), RowChange(True, 3, FEW)).proved.any()
+
+
 def test_a_matrix_that_is_not_there_leaves_all_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "matrix", lambda *given: None)
     assert not proof(close(0), RowChange(True, 3, FEW)).proved.any()
 
 
-def test_more_open_choices_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds that leave every choice open: all are refitted, or the point stays open."""
+def everything_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_of(s: Single, x: Array) -> Left:
+        open_ = np.ones((len(x), len(s.across)), dtype=bool)
+        return Left(np.arange(len(x)), open_, np.ones(open_.shape), np.asarray(x, np.float32))
+
     def everything(m: Matrix, changed: Whole, V: Array) -> Judged:
         found = judged(m, changed, V)
         return dataclasses.replace(found, open=np.ones_like(found.open))
 
+    monkeypatch.setattr(search, "at_sums", lambda s, rows, block, wanted: all_of(s, block.at.x.copy()))
+    monkeypatch.setattr(search, "near", lambda s, changed, V, wanted: all_of(s, V))
     monkeypatch.setattr(search, "judged", everything)
+
+
+def test_more_open_choices_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds that leave every choice open: all are refitted, or the point stays open."""
+    everything_is_open(monkeypatch)
     head, change = close(0), RowChange(True, 3, FEW)
     part, low = proof(head, change), truth(head)
     assert part.proved.sum() >= 0.95 * (low > NEAR).sum() and (low[part.proved] > -NEAR).all()
@@ -226,23 +268,22 @@ def test_a_time_that_is_up_or_too_short_proves_nothing() -> None:
 
 
 def test_it_ends_early_where_the_time_is_too_short_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each block takes a second, in a clock that is made by hand: after the first few it is known."""
+    """Each group takes seconds, in a clock that is made by hand: after the first few it is known."""
     blocks = [0]
 
     class Slow(Budget):
         def left(self) -> float:
             return 10.0 - blocks[0]
 
-    def look(self: search.Search, members: Whole, V: Array, turns: int, near: float) -> Array:
-        blocks[0] += members.shape[1] == 3
-        return V
+    def look(self: search.Search, group: list[int]) -> None:
+        blocks[0] += 6
 
-    monkeypatch.setattr(search.Search, "_look", look)
-    monkeypatch.setattr(search, "BLOCK", 5)
+    monkeypatch.setattr(search.Search, "_group", look)
+    monkeypatch.setattr(search, "GROUP", 5)
     head = close(0)
     late = search.Search(head, RowChange(True, 3, FEW), head.today >= 0, Slow())
     late.run()
-    assert late.late and not late.proved.any() and blocks[0] == 1
+    assert late.late and not late.proved.any() and blocks[0] == 6
 
 
 def test_refuses_what_it_is_not_about() -> None:

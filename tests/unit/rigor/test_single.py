@@ -1,0 +1,92 @@
+"""Single precision: bounds of products, the exponential against 100 bits, and products that are not what they seem."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.rigor import single
+from certify.rigor.single import EXP_ERROR, FARTHEST, LEAST, UNIT, above, below, dot_unit, exp, is_exact
+
+Short = single.Short
+
+
+def off(x: Short, y: Short) -> float:
+    """The largest error of an exponential, as a part of it."""
+    with ctx.workprec(100):
+        return max(abs(float((arb(float(v)) - arb(float(u)).exp()) / arb(float(u)).exp()))
+                   for u, v in zip(x, y, strict=True))
+
+
+def arguments() -> Short:
+    """All over the range, next to its ends, next to 0 and next to where powers of two change."""
+    rng, half = np.random.default_rng(0), np.arange(-122.5, 123.0) * np.log(2.0)
+    near = (half[:, None] + np.array([-1e-6, 0.0, 1e-6])).ravel()
+    x = np.concatenate([rng.uniform(-FARTHEST, FARTHEST, 4000), near, 10.0 ** rng.uniform(-40, 0, 200), [0.0, -0.0]])
+    return x[np.abs(x) <= FARTHEST].astype(np.float32)
+
+
+def test_exponentials_are_as_near_as_is_said() -> None:
+    x = arguments()
+    assert off(x, exp(x)) < EXP_ERROR and off(x, exp(x)) > 2.0**-24
+
+
+def test_exponentials_beyond_the_range_are_those_at_its_ends() -> None:
+    far = np.array([86.0, 1e3, 3e38, np.inf], np.float32)
+    assert (exp(far) == exp(np.array([FARTHEST], np.float32))).all()
+    assert (exp(-far) == exp(np.array([-FARTHEST], np.float32))).all()
+
+
+@pytest.mark.parametrize("left_out", ["_LOW", "_EXP"])
+def test_an_exponential_without_a_part_is_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single, left_out, np.float32(0.0) if left_out == "_LOW" else single._EXP[:-1])
+    assert off(arguments(), exp(arguments())) > EXP_ERROR
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**60, 2.0**-60])
+def test_products_err_by_no_more_than_is_said(scale: float) -> None:
+    rng, worst = np.random.default_rng(1), 0.0
+    for k in (3, 50, 1000):
+        x = (scale * rng.standard_normal(k) * 10.0 ** rng.uniform(-3, 3, k)).astype(np.float32)
+        y = rng.standard_normal(k).astype(np.float32)
+        true = sum((Fraction(float(a)) * Fraction(float(b)) for a, b in zip(x, y, strict=True)), Fraction(0))
+        size = float(np.abs(x).astype(np.float64) @ np.abs(y).astype(np.float64))
+        error = abs(float(Fraction(float((x[None] @ y[:, None])[0, 0])) - true))
+        assert error <= dot_unit(k) * size
+        worst = max(worst, error / (UNIT * size))
+    assert worst > 0.01 and dot_unit(single.MOST + 1) == np.inf
+
+
+def test_numbers_are_rounded_up_and_down() -> None:
+    rng = np.random.default_rng(2)
+    x = 10.0 ** rng.uniform(-320, 38, 3000)
+    up, down = above(x).astype(np.float64), below(x).astype(np.float64)
+    assert (up >= x).all() and (down <= x).all() and (up >= LEAST).all() and above(np.zeros(1))[0] > 0.0
+    some = x > 2.0 * LEAST
+    assert (up[some] <= x[some] * (1.0 + 1e-6)).all() and (down[some] >= x[some] * (1.0 - 1e-6)).all()
+    assert np.isnan(above(np.array([np.nan]))[0]) and above(np.array([np.inf]))[0] == np.inf
+
+
+def shorter(bits: int, x: Short) -> Short:
+    """Only the leading bits."""
+    whole = x.view(np.uint32) & np.uint32((0xFFFFFFFF << (24 - bits)) & 0xFFFFFFFF)
+    return np.asarray(whole.view(np.float32))
+
+
+def strassen(a: Short, b: Short) -> Short:
+    """One level of it."""
+    h = len(a) // 2
+    p, q, r, s, e, f, g, i = a[:h, :h], a[:h, h:], a[h:, :h], a[h:, h:], b[:h, :h], b[:h, h:], b[h:, :h], b[h:, h:]
+    one, two, three, four = p @ (f - i), (p + q) @ i, (r + s) @ e, s @ (g - e)
+    five, six, seven = (p + s) @ (e + i), (q - s) @ (g + i), (p - r) @ (e + f)
+    return np.block([[five + four - two + six, one + two], [three + four, one + five - three - seven]])
+
+
+def test_products_of_fewer_bits_are_told() -> None:
+    assert single.products_are_exact() and is_exact(64, np.matmul)
+    assert not is_exact(64, lambda a, b: shorter(8, a) @ shorter(8, b))  # bfloat16
+    assert not is_exact(64, lambda a, b: shorter(11, a) @ shorter(11, b))  # tf32
+    assert not is_exact(64, strassen)
