@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.rigor import single
-from certify.rigor.single import EXP_ERROR, FARTHEST, LEAST, UNIT, above, below, dot_unit, exp, is_exact
+from certify.rigor.single import floats as single
+from certify.rigor.single.floats import EXP_ERROR, FARTHEST, LEAST, UNIT, above, below, dot_unit, exp, is_exact
 
 Short = single.Short
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from certify.rigor.fp import Array
-from certify.rigor.single import Short
+from certify.rigor.single.floats import Short
 
 FLAT, FEW = 0.05, 0.75
 """Rows whose curvature, times the square of their length, is nearer than that to what the matrix has of them, in all

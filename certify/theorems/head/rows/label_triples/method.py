@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -15,11 +16,12 @@ from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.label_triples.search import Search
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 
-HELD, LARGEST = 40_000_000, 20_000_000
-"""Most entries of the weights after two labels each; and most choices."""
+HELD, SLOPES, LARGEST = 40_000_000, 80_000_000, 20_000_000
+"""Most entries of the weights after two labels each, and of slopes after one less than all; and most choices."""
 
-SLOPE, PRODUCT = 2e-9, 2.2e-10
-"""About the seconds that a choice takes for a row, and for a row and a weight."""
+SLOPE, PRODUCT, HALF = 2.5e-9, 1.43e-10, 2.0
+"""About the seconds that a choice takes for a row, and for a row and a weight, where its sum is near. Steps from there
+add up to as much again, and half of that where labels move their own margin so far."""
 
 SHARE = 0.9
 """Of the time that may go to it before everything else."""
@@ -48,13 +50,15 @@ class LabelTriples(Method):
         if change.count == 2 and not Enumeration().able(head, change) and Enumeration().complete(head, change):
             return "every choice of two labels is refitted in seconds, and certificates state that"
         choices = change.choices(head, change.count)
-        if choices > LARGEST or (change.count == 3 and change.choices(head, 2) * head.m > HELD):
+        fewer = change.choices(head, change.count - 1)
+        if choices > LARGEST or fewer * head.n > SLOPES or (change.count == 3 and fewer * head.m > HELD):
             return f"there are {choices} choices of {change.count} labels, too many to look at each"
         return ""
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """About how long it takes to look at every choice; refits of those that are left come on top."""
-        return change.choices(head, change.count) * head.n * (SLOPE + PRODUCT * head.m)
+        far = own_move(head)
+        return change.choices(head, change.count) * head.n * (SLOPE + PRODUCT * head.m) * (1.0 + far / (far + HALF))
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
         """Where there is time for all, and other methods decide little; it finds labels that flip points as well."""
@@ -74,6 +78,7 @@ class LabelTriples(Method):
                     late=search.late)
 
 
+@lru_cache(maxsize=1)
 def own_move(head: Head) -> float:
     """About how far half of the labels move their own margin at least, where they become the other one; a guess."""
     inverse = proposed(lambda: LabelSteps(Refitter(head)).inverse(head.V[0]))

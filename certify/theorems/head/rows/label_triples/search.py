@@ -16,7 +16,7 @@ from certify.finders.head.changed import Changed
 from certify.finders.head.near.labels import LabelSteps
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
-from certify.rigor.single import Short
+from certify.rigor.single.floats import Short
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples.matrix import Matrix, judged, matrix, rows_of

@@ -12,9 +12,9 @@ import numpy as np
 
 from certify.finders.head.near.turned import inverse, newton
 from certify.rigor import fp
-from certify.rigor import single as short
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.single import UNIT, Short, above, below
+from certify.rigor.single import floats as short
+from certify.rigor.single.floats import UNIT, Short, above, below
 from certify.systems.head.rows.head import Whole
 from certify.theorems.head.rows.label_triples.matrix import CLOSE, FINE, KEPT, LEAST, REACH, ROOM, Matrix
 from certify.theorems.head.rows.method import Mask

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array
-from certify.rigor.single import LEAST, UNIT, Short
+from certify.rigor.single.floats import LEAST, UNIT, Short
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples.matrix import FINE
 from certify.theorems.head.rows.label_triples.single import At, Left, Single, Wanted, opened, slopes

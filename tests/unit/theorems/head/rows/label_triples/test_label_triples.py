@@ -310,3 +310,17 @@ def test_the_survey_uses_it_where_it_may() -> None:
     head = close(0)
     found = survey(head, RowChange(True, 3, FEW), 60.0, methods=("label_triples",))
     assert set(found.parts) == {"label_triples"} and found.undecided.sum() <= 6
+
+
+def test_it_takes_longer_where_labels_move_their_own_margin_far() -> None:
+    near, change = drawn_head(np.random.default_rng(0), "logistic", n=24, d=6, decay=100.0), RowChange(True, 3, FEW)
+    far = drawn_head(np.random.default_rng(0), "logistic", n=24, d=6, decay=1e-4)
+    low, high = (LabelTriples().seconds(head, change) for head in (near, far))
+    assert 1.2 * low < high < 2.0 * low
+
+
+def test_more_slopes_than_are_held_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = close(0)
+    assert not LabelTriples().able(head, RowChange(True, 3, FEW))
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.SLOPES", 36 * head.n - 1)
+    assert "too many" in LabelTriples().able(head, RowChange(True, 3, FEW))

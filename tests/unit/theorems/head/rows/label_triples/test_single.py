@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from certify.rigor import single as short
 from certify.rigor.fp import Array, row_norms
-from certify.rigor.single import Short
+from certify.rigor.single import floats as short
+from certify.rigor.single.floats import Short
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples import single as module
 from certify.theorems.head.rows.label_triples.matrix import Matrix, judged, matrix, rows_of

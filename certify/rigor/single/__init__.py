@@ -1,0 +1,1 @@
+"""Single precision, where its rounding is in the bounds."""
