@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -78,9 +78,18 @@ class LabelTriples(Method):
                     late=search.late)
 
 
-@lru_cache(maxsize=1)
+_OWN_MOVES: WeakKeyDictionary[Head, float] = WeakKeyDictionary()
+"""Of heads that are in use elsewhere: none is kept for its sake."""
+
+
 def own_move(head: Head) -> float:
     """About how far half of the labels move their own margin at least, where they become the other one; a guess."""
+    if head not in _OWN_MOVES:  # asked several times of one head
+        _OWN_MOVES[head] = _own_move(head)
+    return _OWN_MOVES[head]
+
+
+def _own_move(head: Head) -> float:
     inverse = proposed(lambda: LabelSteps(Refitter(head)).inverse(head.V[0]))
     if inverse is None:
         return 0.0

@@ -154,7 +154,7 @@ def single(m: Matrix, order: Whole, V: Array) -> Single | None:
     rows, head = m.rows, m.rows.head
     if not short.products_are_exact() or max(head.n, head.m) > short.MOST:
         return None
-    with np.errstate(all="ignore"):  # what single precision does not hold is infinite, and compared with nothing
+    with np.errstate(all="ignore"):  # what single precision does not hold is infinite, and proves nothing
         Z = np.concatenate([(rows.S @ m.K.T).astype(np.float32), above(m.long)[:, None]], axis=1)[order]
         away = np.concatenate([m.K.T * np.where(head.decayed, head.mu()[0], 0.0)[:, None], rows.points.T], axis=1)
         keeps, squares = (m.keeps * (1.0 - LEAST))[order], (m.long * m.long * RAISE)[order]
@@ -232,11 +232,11 @@ def opened(s: Single, changed: Whole, at: At, slope: Slopes, wanted: Wanted) -> 
     half, far = _reach(s, g, lost, at.good)
     bar = above(2.0 * far)[:, None] * s.across  # what refits move along the direction that is known is not more
     bar += low
-    rest = np.flatnonzero(~(out > bar).all(axis=1))
+    rest = np.flatnonzero(~_above(out, bar).all(axis=1))
     out = out[rest] - (g.turned[rest] * half.astype(np.float32)[rest, None]) @ s.seen
     bar = above(far[rest])[:, None] * s.across
     bar += low
-    open_ = ~(out > bar)
+    open_ = ~_above(out, bar)
     still = (open_ & wanted.live).any(axis=1)
     rest, out = rest[still], out[still]
     p = np.abs(slope.p[rest])  # where labels are new, what is left to 1: as much curvature
@@ -245,12 +245,21 @@ def opened(s: Single, changed: Whole, at: At, slope: Slopes, wanted: Wanted) -> 
     return Left(rest, open_[still], out - s.m.rows.level, at.x[rest] + step @ s.back)
 
 
+def _above(out: Short | Array, bar: Short | Array) -> Mask:
+    """Where outputs are above bars; one that overflowed is not known to be above anything."""
+    return np.asarray((out > bar) & np.isfinite(out))
+
+
 def _bar(s: Single, at: At) -> Short:
     """`(L,)` what outputs have to be above, with all that they are off by."""
     rows, m = s.m.rows, s.m.rows.head.m
     size = (short.dot_unit(m + 6) * at.longest + at.apart) * rows.norms + 8.0 * UNIT * np.abs(rows.level)
-    bar = rows.level + (size + m * short.LOST * (1.0 + at.longest)) * (1.0 + EVEN)
-    return np.where((rows.norms * at.longest < LARGEST) & (s.m.across < LARGEST), bar, np.inf).astype(np.float32)
+    tiny = m * short.LOST * (1.0 + at.longest + rows.norms)  # floats next to 0 may be read as 0, on either side
+    bar = rows.level + (size + tiny) * (1.0 + EVEN)
+    # points are held in single precision, where a coordinate beyond it would make an output infinite
+    held = (rows.norms < LARGEST) & (np.abs(rows.level) < LARGEST)
+    held &= (rows.norms * at.longest < LARGEST) & (s.m.across < LARGEST)
+    return np.where(held, bar, np.inf).astype(np.float32)
 
 
 def _reach(s: Single, g: Gradients, lost: Array, good: Mask) -> tuple[Array, Array]:
@@ -277,7 +286,7 @@ def _left(s: Single, changed: Whole, linear: Short, slope: Slopes, at: At) -> Gr
     most = changed.shape[1] * float(s.m.long.max()) * (8.0 * UNIT)
     linearly = mid * (short.dot_unit(head.m + 10) * at.longest + at.apart) + (wrong + 16.0 * U * mid) * at.longest
     fixed = (5.0 * s.exact + slope.beyond * s.lengths + most + s.m.size * linearly
-             + head.m * short.LOST * (1.0 + at.longest))
+             + head.m * short.LOST * (1.0 + at.longest + s.m.size * mid))  # either factor may be read as 0
     error = np.asarray((error + fixed * (1.0 + 2.0**-6)) * RAISE)
     length = np.sqrt(np.einsum("bm,bm->b", turned, turned), dtype=np.float64) * (1.0 + 2.0 * short.dot_unit(head.m + 6))
     return Gradients(turned, error, (length + SHORTEST + error) * ((1.0 + CLOSE) * RAISE))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +17,14 @@ from certify.finders.head.near.curved import CurvedSteps
 from certify.finders.head.near.labels import LabelSteps
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
+from certify.rigor.single.floats import Short
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.label_triples import search, single
 from certify.theorems.head.rows.label_triples.matrix import Judged, Matrix, judged
-from certify.theorems.head.rows.label_triples.method import LabelTriples
+from certify.theorems.head.rows.label_triples.method import LabelTriples, own_move
 from certify.theorems.head.rows.label_triples.single import Left, Single, Wanted, near
 from certify.theorems.head.rows.label_triples.sums import Block, at_sums
 from certify.theorems.head.rows.method import Budget, Mask, Part
@@ -159,8 +163,8 @@ def test_steps_that_lead_anywhere_prove_nothing_false(monkeypatch: pytest.Monkey
         V[rng.random(len(V)) < 0.1] = np.nan
         return V
 
-    def anywhere(Z: Array, known: Array, P: Array, p: Array, g: Array, inner: int) -> Array:
-        step = (10.0 ** rng.uniform(-3.0, 1.0, (len(g), 1)) * rng.standard_normal(g.shape)).astype(np.float32)
+    def anywhere(Z: Array, known: Array, P: Array, p: Array, g: Array, inner: int) -> Short:
+        step: Short = (10.0 ** rng.uniform(-3.0, 1.0, (len(g), 1)) * rng.standard_normal(g.shape)).astype(np.float32)
         step[rng.random(len(g)) < 0.1] = np.nan
         return step
 
@@ -179,7 +183,12 @@ def test_refits_of_large_heads_without_hessians(count: int, monkeypatch: pytest.
     plain, low, settle = proof(head, change), truth(head, count=count), CurvedSteps.settle
     monkeypatch.setattr(curved, "LARGE", 0)
     asked = []
-    monkeypatch.setattr(CurvedSteps, "settle", lambda *given: asked.append(1) or settle(*given))
+
+    def counted(*given: Any) -> Any:
+        asked.append(1)
+        return settle(*given)
+
+    monkeypatch.setattr(CurvedSteps, "settle", counted)
     part = proof(head, change)
     assert asked and (part.proved == plain.proved).all() and part.proved.any()
     rng = np.random.default_rng(0)
@@ -324,3 +333,13 @@ def test_more_slopes_than_are_held_are_refused(monkeypatch: pytest.MonkeyPatch) 
     assert not LabelTriples().able(head, RowChange(True, 3, FEW))
     monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.SLOPES", 36 * head.n - 1)
     assert "too many" in LabelTriples().able(head, RowChange(True, 3, FEW))
+
+
+def test_heads_that_were_asked_about_are_not_kept() -> None:
+    """What labels move is remembered as long as something else needs the head."""
+    head = close(0)
+    gone, far = weakref.ref(head), own_move(head)
+    assert own_move(head) == far > 0.0
+    del head
+    gc.collect()
+    assert gone() is None

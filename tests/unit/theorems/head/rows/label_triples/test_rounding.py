@@ -31,14 +31,14 @@ def steep(seed: int) -> Head:
     return dataclasses.replace(head, phi=phi, points=points)
 
 
-def exact(head: Head, changed: Array) -> list[arb]:
+def exact(head: Head, changed: Whole) -> list[arb]:
     """The refit, in 300 bits."""
     with ctx.workprec(BITS):
         return refit(head.phi.tolist(), head.Y.tolist(), "logistic", arb(head.weight_decay) * head.n,
                      head.decayed.tolist(), new={int(i): (-head.Y[i]).tolist() for i in changed})[0]
 
 
-def highest(m: Matrix, changed: Array, V: Array) -> Array:
+def highest(m: Matrix, changed: Whole, V: Array) -> Array:
     """`(L,)` the highest level that every point is said to lie above, to the last digits; NaN where none is."""
     def above(level: Array) -> Array:
         held = dataclasses.replace(m, rows=dataclasses.replace(m.rows, level=level))

@@ -17,11 +17,13 @@ from certify.theorems.head.rows.label_triples import single as module
 from certify.theorems.head.rows.label_triples.matrix import Matrix, judged, matrix, rows_of
 from certify.theorems.head.rows.label_triples.single import Left, Single, Wanted, near, single
 from certify.theorems.head.rows.label_triples.sums import LARGEST, MOVED, PART, Block, Sums, at_sums
+from certify.theorems.head.rows.method import Mask
+from tests.families.heads import drawn_head
 from tests.unit.theorems.head.rows.label_triples.test_matrix import TINY, Asked, asked, curvature, held, refit, wide
 from tests.unit.theorems.head.rows.label_triples.test_rounding import SEEDS, exact, steep
 
 
-def mask(found: Left, size: int) -> Array:
+def mask(found: Left, size: int) -> Mask:
     """`(B, L)` what is left open."""
     out = np.zeros((size, found.open.shape[1]), dtype=bool)
     out[found.which] = found.open
@@ -35,7 +37,7 @@ def of(m: Matrix, seed: int = 0) -> Single:
     return s
 
 
-def opened(s: Single, changed: Whole, V: Array) -> Array:
+def opened(s: Single, changed: Whole, V: Array) -> Mask:
     return mask(near(s, changed, V, Wanted(np.ones(len(s.across), dtype=bool), 2)), len(V))
 
 
@@ -154,6 +156,26 @@ def test_levels_that_are_not_finite_in_single_precision() -> None:
     one = next(asked(0))
     m = matrix(held(one.head, one.points, np.full(len(one.points), 1e200)), one.D)
     assert m is not None and opened(of(m), one.changed[None], one.w[None]).all()
+
+
+@pytest.mark.parametrize("decay", [1e42, 1e44])
+def test_a_coordinate_beyond_single_precision_does_not_hold_a_point_above_anything(decay: float) -> None:
+    """Its output would be infinite, while weights so short leave nothing else that is large: at refits below levels."""
+    head = drawn_head(np.random.default_rng(1), "logistic", n=16, d=3, N=4, decay=1.0, apart=2.0, free=False)
+    head = dataclasses.replace(head, weight_decay=decay)
+    w = refit(head, np.zeros(0, np.int64))
+    most = np.abs(w[:-1]).argmax()
+    point = -np.sign(w) * 3.3e38
+    point[-1], point[most] = 1.0, np.sign(w[most]) * 3.5e38
+    level = np.array([point @ w + 0.1 * np.abs(point * w).sum()])
+    m = matrix(held(head, point[None], level), curvature(head, w))
+    assert m is not None and m.across[0] < 2.0**60 and m.rows.norms[0] * np.linalg.norm(w) < 1.0
+    assert opened(of(m), np.zeros((1, 0), np.int64), w[None]).all()
+
+
+def test_an_infinite_output_is_above_nothing() -> None:
+    out = np.array([[np.inf, -np.inf, np.nan, 1.0, -1.0]], np.float32)
+    assert module._above(out, np.zeros(5, np.float32)).tolist() == [[False, False, False, True, False]]
 
 
 def test_other_products_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
