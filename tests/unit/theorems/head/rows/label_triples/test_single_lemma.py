@@ -291,3 +291,20 @@ def test_nothing_is_compared_with_points_that_are_too_large(large: str) -> None:
     m = dataclasses.replace(s.m, rows=rows, across=sizes if large == "across" else s.m.across)
     at = At(np.zeros((1, 2), np.float32), longest, 0.0, np.ones(1, bool))
     assert np.isfinite(module._bar(dataclasses.replace(s, m=m), at)).tolist() == [False, True]
+
+
+def test_thresholds_are_not_rounded_down() -> None:
+    level = np.random.default_rng(0).standard_normal(50) * 10.0 ** np.linspace(-6.0, 6.0, 50)
+    s = alike(5, ONE_ROW, 1.0, 0.2, np.repeat(np.eye(2), 25, axis=0))
+    m = dataclasses.replace(s.m, rows=dataclasses.replace(s.m.rows, level=level))
+    bar = module._bar(dataclasses.replace(s, m=m), At(np.zeros((1, 2), np.float32), 0.0, 0.0, np.ones(1, bool)))
+    assert (bar >= level).all() and (bar <= level + 1e-6 * np.abs(level) + 1e-30).all()
+
+
+def test_weights_that_may_be_read_as_0_are_paid_for() -> None:
+    """Whether or not this machine does: in outputs of long points, and in gradients with a large decay."""
+    s, x = alike(5, ONE_ROW, 1e60, 0.2, 2.0**50 * np.eye(2)), np.zeros((4, 2), np.float32)
+    at, slope = At(x, 0.0, 0.0, np.ones(4, bool)), Slopes(np.full((4, 5), 0.5, np.float32), 0.0, 0.0)
+    assert (module._bar(s, at) >= 2.0**-126 * s.m.rows.norms).all()
+    linear = (x @ s.away)[:, :2]
+    assert (module._left(s, NONE, linear, slope, at).error >= 2.0**-126 * s.m.size * s.m.rows.head.mu()[0]).all()
