@@ -24,6 +24,9 @@ LEAVES, SUMMED = 10_000_000, 30_000_000
 STORED = 60_000_000
 """Most numbers that a certificate holds of them, four bytes each; of sums those of the smaller changes."""
 
+WHOLE = 3
+"""Times as many where each is held in eight bytes as well."""
+
 PRODUCT, ENTRY, LEAF = 1e-10, 4e-8, 2e-5
 """About the seconds of a product, of a slope, and of everything else of a refit."""
 
@@ -65,7 +68,8 @@ class Enumeration(Method):
         if leaves > most:
             return f"there are {Decimal(leaves):.1e} choices, and {most:.0e} can be refitted one by one"
         stored = leaves - change.choices(head, change.count) if summed else leaves
-        if stored * head.k * head.m > STORED:
+        each = WHOLE if curved(head, change) else 1
+        if stored * head.k * head.m * each > STORED:
             return f"the weights of {Decimal(stored):.1e} refits are more than a certificate holds"
         return ""
 

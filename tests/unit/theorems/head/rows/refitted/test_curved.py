@@ -212,3 +212,18 @@ def test_whether_there_is_time_is_known_by_products_and_not_by_trial(monkeypatch
     assert not method.sure(head, any_rows(head, 2, True), 1e6) and not method.sure(head, any_rows(head, 1, False), 1e6)
     monkeypatch.setattr(curved, "LARGE", 10**9)
     assert not method.sure(head, change, 1e6)
+
+
+def test_weights_in_eight_bytes_count_in_what_a_certificate_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = drawn(0)
+    change, method = any_rows(head, 1, True), Enumeration()
+    held = (head.n + 1) * head.m * 3  # with the refit of no change
+    arrays = proof(head).arrays
+    assert arrays["weights"].itemsize == 4 and arrays["exact"].itemsize == 8
+    assert arrays["weights"].nbytes + arrays["exact"].nbytes <= 4 * held
+    monkeypatch.setattr("certify.theorems.head.rows.enumeration.STORED", held)
+    assert not method.able(head, change)
+    monkeypatch.setattr("certify.theorems.head.rows.enumeration.STORED", held - 1)
+    assert "more than a certificate holds" in method.able(head, change)
+    monkeypatch.setattr(curved, "LARGE", 10**9)
+    assert not method.able(head, change)
