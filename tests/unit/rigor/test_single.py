@@ -10,6 +10,7 @@ from flint import arb, ctx
 
 from certify.rigor.single import floats as single
 from certify.rigor.single.floats import EXP_ERROR, FARTHEST, LEAST, UNIT, above, below, dot_unit, exp, is_exact
+from certify.rigor.single.pieces import product, terms
 
 Short = single.Short
 
@@ -58,6 +59,29 @@ def test_products_err_by_no_more_than_is_said(scale: float) -> None:
         assert error <= dot_unit(k) * size
         worst = max(worst, error / (UNIT * size))
     assert worst > 0.01 and dot_unit(single.MOST + 1) == np.inf
+
+
+@pytest.mark.parametrize("n", [3, 512, 513, 640, 641, 3000])
+def test_long_products_in_parts_err_by_no_more_than_is_said(n: int) -> None:
+    """Of products with the first terms alone, too, in the same parts."""
+    rng = np.random.default_rng(n)
+    for k in (n, n - 1, 2 * n // 3, 100):
+        x = (rng.standard_normal((3, k)) * 10.0 ** rng.uniform(-3, 3, k)).astype(np.float32)[:, :n]
+        y = np.abs(rng.standard_normal((k, 2))).astype(np.float32)[:n]
+        for right in (y, y[:, 0]):
+            wide, size = x.astype(np.longdouble) @ right, np.abs(x).astype(np.float64) @ right
+            assert product(x, right, n).shape == wide.shape
+            assert (np.abs(product(x, right, n) - wide) <= dot_unit(terms(n)) * size).all()
+
+
+def test_terms_that_are_lost_beside_a_part_are_paid_for() -> None:
+    """Each part but the first is half of the last digit of the first one, and lost."""
+    n = 4096
+    x = np.zeros((4, n), np.float32)
+    x[:, 0], x[:, 128::128] = 1.0, UNIT
+    off = np.abs(product(x, np.ones((n, 2), np.float32), n) - x.astype(np.float64).sum(axis=1)[:, None])
+    assert (off <= dot_unit(terms(n))).all() and (off > 25 * UNIT).all()
+    assert all(terms(k) <= terms(k + 1) for k in range(513, 9000)) and terms(512) == 512 > terms(513) > 2 * 513 / 128
 
 
 def test_numbers_are_rounded_up_and_down() -> None:

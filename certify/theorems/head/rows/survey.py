@@ -38,8 +38,8 @@ CLASSES: Final[Mapping[str, str]] = {
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
     "softmax_sums": "softmax_sums.method:SoftmaxSums",
     "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
-    "softmax_tree": "softmax_tree:SoftmaxTree", "label_triples": "label_triples.method:LabelTriples",
-    "energy": "energy:Energy",
+    "softmax_tree": "softmax_tree:SoftmaxTree", "pair_table": "pair_table.method:PairTable",
+    "label_triples": "label_triples.method:LabelTriples", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 

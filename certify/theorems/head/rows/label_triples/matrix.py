@@ -20,8 +20,8 @@ from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.pair_tree.curves import kept_part
 
 REACH, TURNS, AGAIN, GROW = 2.0, 4, 1, 1.05
-"""How far around weights refits are looked for; matrices until lengths are their own, from none and from those of a
-matrix before; and what lengths grow by meanwhile."""
+"""How far around weights refits are looked for, where nothing else is asked; matrices until lengths are their own, from
+none and from those of a matrix before; and what lengths grow by meanwhile."""
 
 CLOSE, ROOM = 2.0**-20, 2.0**-18
 """The most that K misses the inverse by; factor beyond 1 that pays for it."""
@@ -81,6 +81,7 @@ class Matrix:
         K, size: `KAKᵀ` is I but for `CLOSE`; at least the norm of K.
         long: `(n,)` at least the lengths of rows in the norm of the inverse.
         keeps: `(n,)` at most what rows keep of their curvature within reach.
+        reach: how far around weights refits are looked for.
         seen, across: `(L, m)` K times the points, and `(L,)` more than their lengths, with what products are off by.
     """
 
@@ -90,6 +91,7 @@ class Matrix:
     size: float
     long: Array
     keeps: Array
+    reach: float
     seen: Array
     across: Array
 
@@ -107,18 +109,19 @@ class Judged:
     margin: Array
 
 
-def matrix(rows: Rows, curvature: Array, guess: Array | None = None) -> Matrix | None:
+def matrix(rows: Rows, curvature: Array, guess: Array | None = None, reach: float = REACH) -> Matrix | None:
     """The matrix for refits at which rows have a curvature of `(n,)`, as a rule; None where none is proved.
 
     Args:
         rows: rows and points.
         curvature: any numbers of 0 and more.
         guess: `(n,)` lengths in a matrix that is like it.
+        reach: how far around weights refits are looked for.
     """
     head, S = rows.head, rows.S
     long = np.full(head.n, 0.5) if guess is None else guess
     for _ in range(TURNS if guess is None else AGAIN):
-        d = curvature * _keeps(long * GROW)
+        d = curvature * _keeps(long * GROW, reach)
         A, unit = gram(S, d)
         A[np.diag_indices(len(A))] += rows.decay
         try:
@@ -134,7 +137,7 @@ def matrix(rows: Rows, curvature: Array, guess: Array | None = None) -> Matrix |
     if not (miss + 4.0 * U * len(A)) * RAISE < CLOSE:
         return None
     across = _lengths(K, size, rows.points, rows.norms) + fp.dot_unit(head.m) * rows.norms * size
-    return Matrix(rows, d, K, size, long, _keeps(long), rows.points @ K.T, across * (1.0 + ROOM))
+    return Matrix(rows, d, K, size, long, _keeps(long, reach), reach, rows.points @ K.T, across * (1.0 + ROOM))
 
 
 def _root(A: Array) -> Array:
@@ -145,9 +148,9 @@ def _root(A: Array) -> Array:
     return np.asarray(K)
 
 
-def _keeps(long: Array) -> Array:
+def _keeps(long: Array, reach: float) -> Array:
     """At most what rows of such lengths keep of their curvature within reach."""
-    return kept_part(np.ones_like(long), REACH * long * RAISE)
+    return kept_part(np.ones_like(long), reach * long * RAISE)
 
 
 def _lengths(K: Array, size: float, vectors: Array, norms: Array) -> Array:
@@ -168,47 +171,81 @@ def judged(m: Matrix, changed: Whole, V: Array) -> Judged:
     return Judged(np.concatenate([one.open for one in parts]), np.concatenate([one.margin for one in parts]))
 
 
-def _judged(m: Matrix, changed: Whole, V: Array) -> Judged:
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """Weights, and what rows do there.
+
+    Attributes:
+        V, good: `(B, m)` weights, 0 in the place of those that are none, and `(B,)` which are.
+        t, p: `(B, n)` margins in floats, and slopes.
+        off: at least what margins are off by; more than `FINE` where slopes are not known.
+        longest: at least the length of the weights.
+    """
+
+    V: Array
+    good: Mask
+    t: Array
+    p: Array
+    off: float
+    longest: float
+
+
+def slopes(m: Matrix, V: Array) -> Slopes:
+    """Slopes of rows at weights `(B, m)` from anywhere."""
     rows, head = m.rows, m.rows.head
     good = np.asarray(np.isfinite(V).all(axis=1))
     V = np.where(good[:, None], V, 0.0)
     longest = float(fp.row_norms(V).max(initial=0.0))
-    off = fp.dot_unit(head.m) * float(head.phi_norm.max()) * longest * RAISE  # of margins
-    margin = V @ rows.points.T - rows.level
-    if not off < FINE:
-        return Judged(np.ones(margin.shape, dtype=bool), margin)
-    p = exp(np.minimum(V @ rows.turned, FARTHEST))
+    off = fp.dot_unit(head.m) * float(head.phi_norm.max()) * longest * RAISE
+    t = V @ rows.turned
+    p = exp(np.minimum(t, FARTHEST)) if off < FINE else np.zeros_like(t)
     p += 1.0
     np.reciprocal(p, out=p)
-    length, error, turned = _left(m, changed, V, p, off, longest)
-    kept = (1.0 - _lost(m, p)) * (1.0 - 4.0 * U)
-    good &= (kept > KEPT) & (length * RAISE < REACH * kept)
+    return Slopes(V, good, t, p, off, longest)
+
+
+def _judged(m: Matrix, changed: Whole, V: Array) -> Judged:
+    at = slopes(m, V)
+    if not at.off < FINE:
+        margin = at.V @ m.rows.points.T - m.rows.level
+        return Judged(np.ones(margin.shape, dtype=bool), margin)
+    return judged_at(m, at, gradients(m, changed, at), lost(m, at.p))
+
+
+def judged_at(m: Matrix, at: Slopes, left: tuple[Array, float, Array], gone: Array) -> Judged:
+    """What is proved of refits by their gradients and by the share of the curvature that is lost there."""
+    rows, head = m.rows, m.rows.head
+    length, error, turned = left
+    margin = at.V @ rows.points.T - rows.level
+    kept = (1.0 - gone) * (1.0 - 4.0 * U)
+    good = at.good & (kept > KEPT) & (length * RAISE < m.reach * kept)
     half = 0.5 / np.maximum(kept, KEPT)[:, None]
     inner = half * (turned @ m.seen.T)
     far = half * (length * (1.0 + ROOM) + 2.0 * error)[:, None] * m.across
-    room = fp.dot_unit(head.m) * longest * rows.norms + 2.0**-40 * (np.abs(margin) + np.abs(inner) + far)
+    room = fp.dot_unit(head.m) * at.longest * rows.norms + 2.0**-40 * (np.abs(margin) + np.abs(inner) + far)
     room += 8.0 * U * abs(head.threshold) + fp.FLOOR
     return Judged(~(good[:, None] & (margin - inner > (far + room) * RAISE)), margin)
 
 
-def _left(m: Matrix, changed: Whole, V: Array, p: Array, off: float, longest: float) -> tuple[Array, float, Array]:
+def gradients(m: Matrix, changed: Whole, at: Slopes) -> tuple[Array, float, Array]:
     """At least the gradients in the norm of the inverse, what K times them is off by, and that in floats `(B, m)`."""
     rows, head = m.rows, m.rows.head
     mid, wrong = head.mu()
-    g = p @ rows.S
+    g = at.p @ rows.S
     np.negative(g, out=g)
-    g += V * np.where(head.decayed, mid, 0.0)
+    g += at.V * np.where(head.decayed, mid, 0.0)
     for column in changed.T:
         g += rows.S[column]
     whole = float(head.phi_norm.sum()) * fp.sum_up(head.n)
-    error = (0.25 * off + SLOPE + BEYOND + fp.dot_unit(head.n) + 32.0 * U) * whole + (wrong + 16.0 * U * mid) * longest
+    error = (0.25 * at.off + SLOPE + BEYOND + fp.dot_unit(head.n) + 32.0 * U) * whole
+    error += (wrong + 16.0 * U * mid) * at.longest
     error += fp.dot_unit(head.m) * float(fp.row_norms(g).max(initial=0.0))
     error = (m.size * error * RAISE + fp.FLOOR) * RAISE
     turned = g @ m.K.T
     return (fp.row_norms(turned) + error) * ((1.0 + CLOSE) * RAISE), error, turned
 
 
-def _lost(m: Matrix, p: Array) -> Array:
+def lost(m: Matrix, p: Array) -> Array:
     """`(B,)` at least the share of A that the curvature lacks, from slopes."""
     y = p * p
     y -= p

@@ -19,7 +19,8 @@ from certify.rigor.fp import Array
 from certify.rigor.single.floats import Short
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
-from certify.theorems.head.rows.label_triples.matrix import Matrix, judged, matrix, rows_of
+from certify.theorems.head.rows.label_triples.double import polished
+from certify.theorems.head.rows.label_triples.matrix import Matrix, matrix, rows_of
 from certify.theorems.head.rows.label_triples.single import Left, Single, Wanted, near, single
 from certify.theorems.head.rows.label_triples.sums import Block, Sums, at_sums
 from certify.theorems.head.rows.method import Budget, Mask
@@ -163,7 +164,7 @@ class Search(ThreeLabels):
             self.check()
             found = self._near(s, which, V)
             which, V = which[found.which], found.nearer
-        self._last(m, which, V)
+        self._last(m, s, which, V)
 
     def _near(self, s: Single, which: Whole, V: Array | Short) -> Left:
         """The choices that leave a point open, and refit those that seem to flip one."""
@@ -171,13 +172,13 @@ class Search(ThreeLabels):
         self._lost(which[found.which], found.margin)
         return found
 
-    def _last(self, m: Matrix, which: Whole, V: Array | Short) -> None:
+    def _last(self, m: Matrix, s: Single | None, which: Whole, V: Array | Short) -> None:
         """Note what double precision leaves open as well, and refit at once what takes most of each point."""
         if len(which):
-            found = judged(m, self.rows[which], np.asarray(V, dtype=np.float64))
+            middle = None if s is None else s.middle.astype(np.float64)
+            found = polished(m, middle, self.rows[which], np.asarray(V, dtype=np.float64), self._live())
             self._lost(which, found.margin)
-            open_ = found.open & ~self.found.flipped[self.at]
-            one, point = np.nonzero(open_)
+            one, point = np.nonzero(found.open & self._live())
             self._noted.add(self.at[point], self._numbers(which)[one])
 
     def _pair(self, members: Whole) -> Array:
@@ -201,7 +202,7 @@ class Search(ThreeLabels):
             V[rest] = found.nearer
         if not len(rest):
             return V
-        self._last(m, which[rest], V[rest])
+        self._last(m, s, which[rest], V[rest])
         # sums of three rest on those of two, which steps may have led astray
         V[rest] = self._nearer(self._choices(*which[rest].T), V[rest, None])[:, 0]
         return V

@@ -15,8 +15,9 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.single import floats as short
 from certify.rigor.single.floats import UNIT, Short, above, below
+from certify.rigor.single.pieces import product, terms
 from certify.systems.head.rows.head import Whole
-from certify.theorems.head.rows.label_triples.matrix import CLOSE, FINE, KEPT, LEAST, REACH, ROOM, Matrix
+from certify.theorems.head.rows.label_triples.matrix import CLOSE, FINE, KEPT, LEAST, ROOM, Matrix
 from certify.theorems.head.rows.method import Mask
 
 PART, BEYOND = 2.0**-17, 2.0**-80
@@ -37,8 +38,8 @@ EVEN, LARGEST = 2.0**-18, 2.0**60
 SHORTEST = 2.0**-50
 """Squares of shorter gradients may underflow."""
 
-AT_ONCE = 1 << 18
-"""Entries of the largest array that is worked on at a time."""
+AT_ONCE, FEWEST = 1 << 18, 128
+"""Entries of the largest array that is worked on at a time, and choices: with fewer products wait for memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +186,7 @@ def near(s: Single, changed: Whole, V: Array | Short, wanted: Wanted) -> Left:
         V: `(B, p)` weights from anywhere, which are rounded to single precision first.
         wanted: what is looked for.
     """
-    step = max(1, AT_ONCE // s.m.rows.head.n)
+    step = max(FEWEST, AT_ONCE // s.m.rows.head.n)
     with np.errstate(all="ignore"):
         parts = [_near(s, changed[at : at + step], V[at : at + step], wanted) for at in range(0, len(V), step)]
     which = np.concatenate([one.which + step * at for at, one in enumerate(parts)])
@@ -267,7 +268,7 @@ def _reach(s: Single, g: Gradients, lost: Array, good: Mask) -> tuple[Array, Arr
     kept = (1.0 - lost) * (1.0 - 4.0 * U)
     half = 0.5 / np.maximum(kept, KEPT)
     far = half * (g.length * (1.0 + ROOM + 2.0 * short.dot_unit(s.m.rows.head.m + 14)) + 2.0 * g.error) * (1.0 + EVEN)
-    good = good & (kept > KEPT) & (g.length * RAISE < REACH * kept) & (far < LARGEST)
+    good = good & (kept > KEPT) & (g.length * RAISE < s.m.reach * kept) & (far < LARGEST)
     return half, np.where(good, far, np.inf)
 
 
@@ -279,10 +280,10 @@ def _left(s: Single, changed: Whole, linear: Short, slope: Slopes, at: At) -> Gr
     for column in s.place[changed].T:
         slope.p[every, column] -= np.float32(1.0)  # what a new label adds
         new += s.Z[column, -1]
-    sums = slope.p @ s.Z
+    sums, rounded = product(slope.p, s.Z, head.n), short.dot_unit(terms(head.n) + 8)
     turned = linear - sums[:, :-1]
-    mass = (sums[:, -1] + 2.0 * new) * (1.0 + 2.0 * short.dot_unit(head.n + 8))
-    error = mass * (slope.part + short.dot_unit(head.n + 8)) * (1.0 + 2.0**-6)
+    mass = (sums[:, -1] + 2.0 * new) * (1.0 + 2.0 * rounded)
+    error = mass * (slope.part + rounded) * (1.0 + 2.0**-6)
     most = changed.shape[1] * float(s.m.long.max()) * (8.0 * UNIT)
     linearly = mid * (short.dot_unit(head.m + 10) * at.longest + at.apart) + (wrong + 16.0 * U * mid) * at.longest
     fixed = (5.0 * s.exact + slope.beyond * s.lengths + most + s.m.size * linearly
@@ -299,5 +300,6 @@ def _lost(s: Single, slope: Slopes) -> Array:
     y = slope.p[:, : len(s.least)] - np.float32(0.5)
     y *= y
     np.maximum(y, s.least, out=y)
-    more = (slope.part + slope.beyond + short.dot_unit(n + 10)) * s.kept
-    return np.asarray(((y @ s.counts).astype(np.float64) - s.even + more + s.rest + n * short.LOST) * (1.0 + 2.0**-40))
+    more = (slope.part + slope.beyond + short.dot_unit(terms(n) + 10)) * s.kept
+    lacks = product(y, s.counts, n).astype(np.float64) - s.even
+    return np.asarray((lacks + more + s.rest + n * short.LOST) * (1.0 + 2.0**-40))

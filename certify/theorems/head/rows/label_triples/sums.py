@@ -101,6 +101,13 @@ class Sums:
             b = np.arange(at, min(at + size, len(W)))
             yield Block(np.stack([np.full_like(b, a), b], axis=1), self._at(short[b] + own), self._last[b] * first)
 
+    def of_pairs(self, pairs: Whole) -> Block:
+        """Choices of two `(B, 2)`, whose first places are few."""
+        firsts, of = np.unique(pairs[:, 0], return_inverse=True)
+        first = exp(np.clip(self._T[firsts], -LARGEST, LARGEST)).astype(np.float32)
+        x = self.W[pairs[:, 1]].astype(np.float32) + (self.W[firsts] - self.V0).astype(np.float32)[of]
+        return Block(pairs, self._at(x), self._last[pairs[:, 1]] * first[of])
+
     def of_three(self, a: int, size: int) -> Iterator[Block]:
         """All choices of three whose first place is a."""
         assert self.pairs is not None

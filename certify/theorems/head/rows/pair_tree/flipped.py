@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from certify.finders.head.near.alone import SURE, alone
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base, settled
 
-TURNS, SURE, LEAST = 8, 1e-3, 0.05
-"""Most steps; the length of a gradient that is short enough, in the inverse of the Hessian; and the least share."""
+TURNS, LEAST = 8, 0.05
+"""Most steps, and the least share of one."""
 
 ASTRAY, ALONE, PRODUCTS = 0.5, 64, 1 << 28
 """Such a length from which on a row is looked at by itself; how many are, those first whose gradients are longest; and
 the most products that a Hessian may take there."""
-
-OWN, HALVINGS, FALL = 30, 30, 1e-4
-"""Steps with Hessians of their own, how often one is halved, and the part of the slope that has to be gained."""
 
 FAR = 200.0
 """A step that moves a margin farther is shortened: no bound looks at it, and its row is kept apart."""
@@ -55,32 +52,6 @@ def flipped(b: Base, rows: Rows) -> Array:
     if S.shape[0] * S.shape[1] ** 2 <= PRODUCTS:
         astray = np.flatnonzero(~(size <= ASTRAY))
         for i in astray[np.argsort(-size[astray])][:ALONE].tolist():
-            best[i] = _alone(c, int(rows[i]))
+            best[i] = alone(S, c.kept, c.sums.decay, c.w, int(rows[i]))
     farthest = np.abs(best @ S.T).max(axis=1, initial=0.0)
     return np.asarray(best * np.minimum(1.0, FAR / np.maximum(farthest, FAR))[:, None])
-
-
-def _alone(c: Centre, row: int) -> Array:
-    """The same for one row: Newton's method from the centre, each step halved until the loss falls."""
-    S, decay, away = c.sums.S, c.sums.decay, np.zeros_like(c.w)
-
-    def loss(move: Array) -> float:
-        w = c.w + move
-        return float(c.kept @ np.logaddexp(0.0, -(S @ w)) + S[row] @ w + 0.5 * (decay * w) @ w)
-
-    for _ in range(OWN):
-        P = 0.5 - 0.5 * np.tanh(0.5 * (S @ (c.w + away)))
-        g = decay * (c.w + away) - (P * c.kept) @ S + S[row]
-        try:
-            step = np.linalg.solve((S.T * (P * (1.0 - P) * c.kept)) @ S + np.diag(decay), g)
-        except np.linalg.LinAlgError:
-            break
-        slope, here, part = float(g @ step), loss(away), 1.0
-        if not slope > SURE * SURE:
-            break
-        for _ in range(HALVINGS):
-            if loss(away - part * step) <= here - FALL * part * slope:
-                break
-            part *= 0.5
-        away = away - part * step
-    return np.asarray(away)

@@ -221,13 +221,13 @@ def everything_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
         open_ = np.ones((len(x), len(s.across)), dtype=bool)
         return Left(np.arange(len(x)), open_, np.ones(open_.shape), np.asarray(x, np.float32))
 
-    def everything(m: Matrix, changed: Whole, V: Array) -> Judged:
+    def everything(m: Matrix, middle: Array | None, changed: Whole, V: Array, live: Mask) -> Judged:
         found = judged(m, changed, V)
         return dataclasses.replace(found, open=np.ones_like(found.open))
 
     monkeypatch.setattr(search, "at_sums", lambda s, rows, block, wanted: all_of(s, block.at.x.copy()))
     monkeypatch.setattr(search, "near", lambda s, changed, V, wanted: all_of(s, V))
-    monkeypatch.setattr(search, "judged", everything)
+    monkeypatch.setattr(search, "polished", everything)
 
 
 def test_more_open_choices_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,11 +117,11 @@ def test_refits_beyond_reach_are_not_judged() -> None:
 
 @pytest.mark.parametrize("left_out", ["lost", "gradient", "half"])
 def test_parts_that_are_left_out_are_missed(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    left, seen = module._left, module.matrix
+    left, seen = module.gradients, module.matrix
     if left_out == "lost":
-        monkeypatch.setattr(module, "_lost", lambda m, p: np.zeros(len(p)))
+        monkeypatch.setattr(module, "lost", lambda m, p: np.zeros(len(p)))
     elif left_out == "gradient":
-        monkeypatch.setattr(module, "_left", lambda m, changed, *rest: left(m, changed[:, 1:], *rest))
+        monkeypatch.setattr(module, "gradients", lambda m, changed, *rest: left(m, changed[:, 1:], *rest))
     else:  # half of the part along the points
         def fewer(rows: Rows, D: Array) -> module.Matrix | None:
             m = seen(rows, D)

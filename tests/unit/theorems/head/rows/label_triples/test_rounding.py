@@ -84,13 +84,13 @@ def test_levels_are_never_above_the_refit() -> None:
 
 
 def test_what_gradients_are_off_by_is_missed_where_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = module._left
+    left = module.gradients
 
     def exactly(*given: Any) -> tuple[Array, float, Array]:
         length, error, turned = left(*given)
         return length - error * (1.0 + 2.0**-19), 0.0, turned
 
-    monkeypatch.setattr(module, "_left", exactly)
+    monkeypatch.setattr(module, "gradients", exactly)
     assert sum(wrong for wrong, _ in (lies(seed) for seed in range(SEEDS)))
 
 

@@ -268,3 +268,16 @@ def test_weights_so_long_that_margins_are_not_known() -> None:
     V0, W, pairs = smaller(head, 0, 0.0)
     W[0] = 1e9
     assert not Sums(head, V0, W, pairs, np.arange(head.n), lambda: None).able
+
+
+def test_sums_of_listed_pairs_are_those_of_all_pairs_of_a_first_row() -> None:
+    rng = np.random.default_rng(3)
+    head = drawn_head(rng, "logistic", n=12, d=4)
+    W = rng.standard_normal((12, head.m))
+    sums = Sums(head, rng.standard_normal(head.m), W, None, rng.permutation(12), lambda: None)
+    assert sums.able
+    listed = sums.of_pairs(np.array([(a, b) for a in (7, 2, 5) for b in range(a + 1, 12)]))
+    for a in (2, 5, 7):
+        block, mine = next(sums.of_two(a, 100)), listed.members[:, 0] == a
+        assert (block.members == listed.members[mine]).all() and (block.e == listed.e[mine]).all()
+        assert (block.at.x == listed.at.x[mine]).all() and block.at.apart == listed.at.apart and listed.at.good.all()

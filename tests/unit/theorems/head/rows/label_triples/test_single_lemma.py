@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from certify.rigor.fp import Array
+from certify.rigor.single import pieces
 from certify.rigor.single.floats import UNIT, Short
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples import single as module
@@ -125,8 +126,13 @@ def matrices() -> Iterator[tuple[np.random.Generator, Single, Array]]:
             yield rng, s, w
 
 
-def test_errors_at_given_weights_are_within_their_bounds(seen: list[Seen]) -> None:
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_errors_at_given_weights_are_within_their_bounds(in_parts: bool, seen: list[Seen],
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     """Next to the refits of no label and as far as anything."""
+    if in_parts:  # as products of many rows are
+        monkeypatch.setattr(pieces, "WHOLE", 4)
+        monkeypatch.setattr(pieces, "PIECE", 4)
     many = 0
     for rng, s, w in matrices():
         head = s.m.rows.head
