@@ -15,7 +15,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.label_triples.matrix import REACH, matrix, rows_of
 from certify.theorems.head.rows.pair_table import numbers as module
 from certify.theorems.head.rows.pair_table.numbers import Numbers, centre, numbers
-from certify.theorems.head.rows.pair_table.points import near_of, opened, points_of
+from certify.theorems.head.rows.pair_table.points import _looked_through, near_of, opened, points_of
 from certify.theorems.head.rows.pair_table.table import distances
 from tests.containment.heads_label_triples import refit
 from tests.families.heads import drawn_head
@@ -271,3 +271,17 @@ def test_weights_that_are_none_and_margins_beyond_floats_say_nothing() -> None:
     W[3] = V0 + 40.0 * (W[4] - V0) / np.abs(W[4] - V0).max()
     x = numbers(c, np.arange(N), W, lambda: None)
     assert x is not None and np.isinf(distances(x, lambda: None)[3]).all()
+
+
+def test_pairs_next_to_what_there_is_room_for_are_open() -> None:
+    """Sums in single precision are off by as much as the next number is away."""
+    rng, i, l = np.random.default_rng(0), *np.triu_indices(60, 1)
+    for size in (0.1, 1.0, 300.0):
+        room = size * rng.standard_normal(60)
+        both = room[:, None] + room
+        table = np.nextafter(both.astype(np.float32), np.float32(np.inf))
+        some = both[i, l] > 0.0
+        found = set_of(_looked_through(table, room, size, 1e4))
+        assert set_of(np.stack([i, l], axis=1)[some]) <= found
+        below = (both - 1e-4 * (size + 1e4)).astype(np.float32)
+        assert not len(_looked_through(below, room, size, 1e4))
