@@ -9,7 +9,7 @@ import numpy as np
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.enumeration import Enumeration
-from certify.theorems.head.rows.label_triples.method import own_move
+from certify.theorems.head.rows.label_triples.method import FAR, own_move
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.pair_table.search import Search
 
@@ -22,9 +22,9 @@ ROWS = 4
 STEPS, ENTRIES, TABLE = 2e-10, 6e-8, 1.7e-11
 """About the seconds of a row and a change: for each weight, beside, and for each change."""
 
-SHARE, MOVED = 0.5, 0.1
-"""Of the time: what the table may take for it to go first; and how far half of the labels move their own margin at
-least, to first order, where one bound of all choices (D5) leaves predictions open."""
+SHARE, LITTLE, MOVED = 0.5, 0.1, 0.1
+"""Of the time: what the table may take for it to go first, and what it may where one bound of all choices (D5) may
+decide as much: where half of the labels move their own margin by less than `FAR`, but by that at least."""
 
 
 class PairTable(Method):
@@ -59,7 +59,9 @@ class PairTable(Method):
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
         """Where there is time for the table, and one bound decides little; it finds labels that flip points as well."""
-        return not self.able(head, change) and self.seconds(head, change) <= SHARE * left and own_move(head) >= MOVED
+        if self.able(head, change) or not (takes := self.seconds(head, change)) <= SHARE * left:
+            return False
+        return (own := own_move(head)) >= FAR or (own >= MOVED and takes <= LITTLE * left)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose pairs were all looked at, and labels that flip a point."""

@@ -237,6 +237,12 @@ def test_calls_use_it_and_runs_that_write_certificates_do_not(monkeypatch: pytes
     assert "pair_table" in CLASSES and "pair_table" not in CHECKED
     head = drawn(0, 0.3)
     assert PairTable().sure(head, ALL, 60.0) and not PairTable().sure(head, ALL, 1e-6)
+    takes = PairTable().seconds(head, ALL)
+    for own, times, first in ((0.4, 3.0, True), (0.4, 1.0, False), (0.2, 3.0, False), (0.2, 11.0, True),
+                              (0.05, 11.0, False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(method, "own_move", lambda head, own=own: own)
+            assert PairTable().sure(head, ALL, times * takes) == first
     found = survey(head, ALL, 60.0, methods=("pair_table", "pair_tree"))
     assert set(found.parts) == {"pair_table"}
 
