@@ -39,16 +39,8 @@ class LabelTriples(Method):
         """Whether the theorem applies."""
         if not change.relabels or change.count not in (2, 3):
             return "it is for two or three labels that change"
-        if not head.loss.sigmoid or head.k != 1 or head.codes is None:
-            return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
-        if head.phi_rad.any() or head.points_rad.any():
-            return INEXACT
-        if not np.isfinite(head.threshold):
-            return f"the threshold is {head.threshold!r}"
-        if not head.read_off:
-            return "rows carry weights, and it is for rows that count the same"
-        if change.count == 2 and not Enumeration().able(head, change) and Enumeration().complete(head, change):
-            return "every choice of two labels is refitted in seconds, and certificates state that"
+        if why := refusal(head, change):
+            return why
         choices = change.choices(head, change.count)
         fewer = change.choices(head, change.count - 1)
         if choices > LARGEST or fewer * head.n > SLOPES or (change.count == 3 and fewer * head.m > HELD):
@@ -76,6 +68,21 @@ class LabelTriples(Method):
             search.run()
         return Part(self.name, search.proved & ~search.found.flipped, {}, search.found.flips(), why=search.why,
                     late=search.late)
+
+
+def refusal(head: Head, change: RowChange) -> str:
+    """Why D28 says nothing of changed labels of a head, or need not; empty where it does."""
+    if not head.loss.sigmoid or head.k != 1 or head.codes is None:
+        return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
+    if head.phi_rad.any() or head.points_rad.any():
+        return INEXACT
+    if not np.isfinite(head.threshold):
+        return f"the threshold is {head.threshold!r}"
+    if not head.read_off:
+        return "rows carry weights, and it is for rows that count the same"
+    if change.count == 2 and not Enumeration().able(head, change) and Enumeration().complete(head, change):
+        return "every choice of two labels is refitted in seconds, and certificates state that"
+    return ""
 
 
 _OWN_MOVES: WeakKeyDictionary[Head, float] = WeakKeyDictionary()

@@ -8,9 +8,8 @@ import numpy as np
 
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.enumeration import Enumeration
-from certify.theorems.head.rows.label_triples.method import FAR, own_move
-from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+from certify.theorems.head.rows.label_triples.method import FAR, own_move, refusal
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.pair_table.search import Search
 
 LARGEST = 200_000_000
@@ -36,16 +35,8 @@ class PairTable(Method):
         """Whether the theorem applies."""
         if not change.relabels or change.count != 2:
             return "it is for two labels that change"
-        if not head.loss.sigmoid or head.k != 1 or head.codes is None:
-            return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
-        if head.phi_rad.any() or head.points_rad.any():
-            return INEXACT
-        if not np.isfinite(head.threshold):
-            return f"the threshold is {head.threshold!r}"
-        if not head.read_off:
-            return "rows carry weights, and it is for rows that count the same"
-        if not Enumeration().able(head, change) and Enumeration().complete(head, change):
-            return "every choice of two labels is refitted in seconds, and certificates state that"
+        if why := refusal(head, change):
+            return why
         if head.n < ROWS * head.m:
             return f"there are {head.n} rows for {head.m} columns, so that a table of all pairs would say nothing"
         if len(change.rows) * head.n > LARGEST:

@@ -80,7 +80,7 @@ class Search(Triples):
     def _run(self) -> None:
         self.refits = Changed(self.head, True)
         self._steps_of, self.V0 = LabelSteps(self.refits.refitter), self.refits.V0
-        self._tried, self._long = np.zeros(0, np.int64), None
+        self._tried = np.zeros(0, np.int64)
         nothing = Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64))
         clear = self.todo & (self._sides(nothing, self.V0[None].copy()) == self.head.today).all(axis=0)
         self.at = np.flatnonzero(clear & ~self.found.flipped)
