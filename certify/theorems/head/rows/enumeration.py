@@ -74,10 +74,8 @@ class Enumeration(Method):
         return ""
 
     def complete(self, head: Head, change: RowChange) -> bool:
-        """Where every choice is refitted in seconds."""
-        each = head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF
-        # with the squared loss other methods decide as much, without a refit of every choice
-        return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
+        """Where every choice is refitted in seconds, as far as products tell."""
+        return in_seconds(head, change)
 
     def sure(self, head: Head, change: RowChange, left: float) -> bool:
         """Labels about which trees and boxes prove little: one of a large head, many of a small softmax head."""
@@ -103,6 +101,13 @@ class Enumeration(Method):
             return Part(self.name, np.zeros_like(todo), flips=walk.found.flips())
         flips = walk.found.flips()
         return Part(self.name, walk.clear & (flips.point < 0), arrays, flips)
+
+
+def in_seconds(head: Head, change: RowChange, times: float = 1.0) -> bool:
+    """Whether every choice is refitted in seconds, where a refit takes so many times what its products say."""
+    each = (head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF) * times
+    # with the squared loss other methods decide as much, without a refit of every choice
+    return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
 
 
 def choices_in_all(head: Head, change: RowChange) -> int:

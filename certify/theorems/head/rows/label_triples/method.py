@@ -12,7 +12,7 @@ from certify.finders.head.refits import Refitter
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.enumeration import Enumeration
+from certify.theorems.head.rows.enumeration import Enumeration, in_seconds
 from certify.theorems.head.rows.label_triples.search import Search
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 
@@ -28,6 +28,10 @@ SHARE = 0.9
 
 FAR = 0.3
 """Where half of the labels move their own margin by as much, to first order, boxes and pairs leave many open."""
+
+TIMES, MOST = 1.6, 45.0
+"""How many times what its products say a refit takes where half of the labels move their own margin by 1: steps from
+the refit before it do less, the farther labels move. And how many times at most."""
 
 
 class LabelTriples(Method):
@@ -80,9 +84,17 @@ def refusal(head: Head, change: RowChange) -> str:
         return f"the threshold is {head.threshold!r}"
     if not head.read_off:
         return "rows carry weights, and it is for rows that count the same"
-    if change.count == 2 and not Enumeration().able(head, change) and Enumeration().complete(head, change):
+    if change.count == 2 and not Enumeration().able(head, change) and _refitted_in_seconds(head, change):
         return "every choice of two labels is refitted in seconds, and certificates state that"
     return ""
+
+
+def _refitted_in_seconds(head: Head, change: RowChange) -> bool:
+    """Whether refits of all choices take seconds, by their products and by how far labels move their own margin.
+
+    A run that writes a certificate refits all wherever products alone say so, as it has nothing better.
+    """
+    return in_seconds(head, change) and in_seconds(head, change, min(max(1.0, TIMES * own_move(head)), MOST))
 
 
 _OWN_MOVES: WeakKeyDictionary[Head, float] = WeakKeyDictionary()

@@ -13,12 +13,15 @@ from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
+from certify.theorems.head.rows.enumeration import ENTRY, LEAF, PRODUCT, Enumeration, choices_in_all
 from certify.theorems.head.rows.label_triples.double import polished
 from certify.theorems.head.rows.label_triples.matrix import matrix, rows_of
+from certify.theorems.head.rows.label_triples.method import own_move
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_table import method, points, search
 from certify.theorems.head.rows.pair_table.method import PairTable
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, survey
+from certify.theorems.head.rows.searches.searched import Searches
+from certify.theorems.head.rows.survey import CHECKED, CLASSES, asked_of, leading, order, survey
 from tests.containment.heads_label_triples import NEAR, least_margins, refit
 from tests.families.heads import drawn_head
 
@@ -230,6 +233,39 @@ def test_refuses_what_it_is_not_about(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "columns" in PairTable().able(few, ALL)
     monkeypatch.setattr(method, "LARGEST", ROWS * ROWS - 1)
     assert "too many" in PairTable().able(head, ALL)
+
+
+def test_it_goes_before_refits_of_all_pairs_where_these_take_more_steps_than_products_say(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls alone: a certificate states refits, and a run that writes one makes them as before."""
+    head, quick, whole = drawn(0, 0.02), Enumeration(), {"pair_table", "enumeration"}
+    takes = choices_in_all(head, ALL) * (head.n * (head.m * PRODUCT + ENTRY) + LEAF)
+    # half of the labels move their own margin by so much that refits take longer than seconds, or do not
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.TIMES", 4.0 / own_move(head))
+    for quick_for, first in ((5.0 * takes, {"enumeration"}), (3.0 * takes, whole)):
+        monkeypatch.setattr("certify.theorems.head.rows.enumeration.QUICK", quick_for)
+        assert quick.complete(head, ALL) and bool(PairTable().able(head, ALL)) == (first != whole)
+        assert leading(head, ALL, Budget(60.0), tuple(CLASSES)) & whole == first
+        written = (name for name in order(head, ALL, Budget(60.0), CHECKED)
+                   if not isinstance(asked_of(name, head, ALL), str))
+        assert next(written) == "enumeration"
+        found = survey(head, ALL, 60.0, methods=("pair_table", "enumeration"))
+        assert not found.undecided.any() and ("pair_table" in found.parts) == (first == whole)
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.MOST", 2.0)
+    assert PairTable().able(head, ALL)  # never more than so many times as long
+
+
+def test_that_it_goes_before_refits_takes_no_count_from_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.TIMES", 1e9)
+    monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.MOST", 1e9)
+    monkeypatch.setattr(Searches, "run", lambda *_: False)
+    head, four = drawn(0, 0.02), RowChange(True, 4, ALL.rows)
+    assert next(order(head, ALL, Budget(600.0), ("pair_table", "enumeration"))) == "pair_table"
+    monkeypatch.setattr(Enumeration, "complete", lambda self, head, change: change.count < 3)
+    monkeypatch.setattr(Enumeration, "able", lambda self, head, change: "too many" if change.count > 3 else "")
+    for methods in (("enumeration",), ("pair_table", "enumeration")):
+        found = survey(head, four, 600.0, methods=methods)
+        assert found.undecided.any() and found.fewer == 2
 
 
 def test_calls_use_it_and_runs_that_write_certificates_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
