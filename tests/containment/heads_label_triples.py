@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -14,39 +15,34 @@ from certify.theorems.head.rows.method import Budget
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import drawn_head
+from tests.families.logistic_heads import refits as all_refits
 
 NEAR = 1e-6
 """Margins that floats do not tell from 0."""
 
 
+def refits(head: Head, changed: Sequence[tuple[int, ...]]) -> Array:
+    """`(B, m)` weights after these rows get their other label: Newton's method from 0, in long doubles."""
+    signs = np.ones((len(changed), head.n))
+    for b, some in enumerate(changed):
+        signs[b, list(some)] = -1.0
+    S, decay = head.phi * head.Y, np.where(head.decayed, head.mu()[0], 0.0)
+    W = all_refits(S, signs, np.ones_like(signs), decay)
+    g = decay * W - (signs * np.exp(-np.logaddexp(0.0, signs * (W @ S.T)))) @ S
+    left = np.linalg.norm(g, axis=1)
+    if not (left < 1e-10 * (1.0 + np.abs(S).sum())).all():
+        raise ArithmeticError(f"no refit was found, {left.max():.1e} of its gradient is left")
+    return W
+
+
 def refit(head: Head, changed: tuple[int, ...]) -> Array:
-    """Weights after these rows get their other label: Newton's method with a line search on the sum, from 0."""
-    S = head.phi * head.Y * np.where(np.isin(np.arange(head.n), changed), -1.0, 1.0)[:, None]
-    decay, w = np.where(head.decayed, head.mu()[0], 0.0), np.zeros(head.m)
-
-    def value(w: Array) -> float:
-        return float(np.logaddexp(0.0, -(S @ w)).sum() + 0.5 * (decay * w) @ w)
-
-    def gradient(w: Array) -> Array:
-        return np.asarray(decay * w - np.exp(-np.logaddexp(0.0, S @ w)) @ S)
-
-    for _ in range(300):
-        p, g = np.exp(-np.logaddexp(0.0, S @ w)), gradient(w)
-        size = float(np.linalg.norm(g))
-        if size < 1e-10 * (1.0 + np.abs(S).sum()):
-            return w
-        step, t = np.linalg.solve((S.T * (p * (1.0 - p))) @ S + np.diag(decay), g), 1.0
-        # near the minimum the sum no longer tells, and the gradient does
-        while not (value(w - t * step) <= value(w) - 0.25 * t * float(g @ step)
-                   or np.linalg.norm(gradient(w - t * step)) < 0.5 * size) and t > 1e-12:
-            t *= 0.5
-        w = w - t * step
-    raise ArithmeticError(f"no refit was found, {size:.1e} of its gradient is left")
+    """Weights after these rows get their other label."""
+    return np.asarray(refits(head, [changed])[0])
 
 
 def least_margins(head: Head, rows: tuple[int, ...], most: int = 3) -> Array:
     """`(N,)` the least margin of today's labels under every choice of at most so many labels of these rows."""
-    V = np.array([refit(head, some) for r in range(min(most, len(rows)) + 1) for some in combinations(rows, r)])
+    V = refits(head, [some for r in range(min(most, len(rows)) + 1) for some in combinations(rows, r)])
     return np.asarray((np.where(head.today == 1, 1.0, -1.0) * (V @ head.points.T - head.threshold)).min(axis=0))
 
 

@@ -17,7 +17,7 @@ from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.box_tree import oriented
-from tests.families.logistic_heads import as_checked, logistic_head, refit
+from tests.families.logistic_heads import as_checked, logistic_head, refit, refits
 
 Array = NDArray[np.float64]
 
@@ -54,8 +54,12 @@ class Grouped:
 
     def margins(self) -> Array:
         """`(choices, N)` oriented outputs at every refit."""
-        _, points = oriented(self.head, self.change.within)
-        return np.array([points @ self.without(out) for out in self.choices()])
+        s, points = oriented(self.head, self.change.within)
+        choices = list(self.choices())
+        kept = np.repeat(s.whole[None], len(choices), axis=0)
+        for b, out in enumerate(choices):
+            kept[b, [i for g in out for i in self.change.groups[g]]] = 0.0
+        return np.asarray(refits(s.S, np.ones_like(kept), kept, s.decay) @ points.T)
 
 
 def grouped(rng: np.random.Generator, count: int, n: int | None = None, most: int = 9, weighed: bool = False,

@@ -16,7 +16,7 @@ from certify.check.theorems.head.rows.codes import Codes
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from tests.families.logistic_heads import refit
+from tests.families.logistic_heads import refits
 from tests.families.other_heads import other_head, weights_of
 
 KINDS = ("rows", "labels", "balanced")
@@ -55,12 +55,10 @@ def choices(head: Head, rows: tuple[int, ...], count: int) -> Iterator[tuple[tup
     """Every choice of at most so many rows, and the weights of its refit to many digits."""
     assert head.label is not None
     decay = np.where(head.decayed, head.weight_decay * head.n, 0.0)
-    for size in range(count + 1):
-        for which in combinations(rows, size):
-            new = {i: 1 - int(head.label[i]) for i in which}
-            own = weights_of(head, [], new)
-            y = np.where(np.isin(np.arange(head.n), which), -1.0, 1.0)
-            yield which, refit(head.phi * head.Y * y[:, None], np.array(own), decay)
+    every = [which for size in range(count + 1) for which in combinations(rows, size)]
+    own = [weights_of(head, [], {i: 1 - int(head.label[i]) for i in which}) for which in every]
+    signs = np.array([np.where(np.isin(np.arange(head.n), which), -1.0, 1.0) for which in every])
+    yield from zip(every, refits(head.phi * head.Y, signs, np.array(own), decay), strict=True)
 
 
 def least_margins(head: Head, rows: tuple[int, ...], count: int) -> np.ndarray:

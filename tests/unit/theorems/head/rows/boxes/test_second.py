@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from certify.theorems.head.rows.boxes import second as proving
 from certify.theorems.head.rows.boxes.stated import coded, decoded, packed
 from certify.theorems.head.rows.method import Budget
 from tests.effort import FULL
-from tests.families.logistic_heads import as_checked, logistic_head, refit, stored
+from tests.families.logistic_heads import as_checked, logistic_head, refit, refits, stored
 
 Found = tuple[Head, Centre, Slabs, np.ndarray, list[tuple[float, float]], np.ndarray]
 
@@ -64,12 +64,14 @@ def test_no_refit_lies_below(k: int, relabels: bool) -> None:
         assert np.isfinite(least).all()
         seen += 1
         part = float(np.random.default_rng(seed).random())
-        for M in (list(M) for size in range(k + 1) for M in combinations(range(12), size)):
-            for a in (1.0, part):
-                kept, turned = c.kept.copy(), np.zeros(12)
-                kept[M], turned[M] = 1 - a, a * relabels
-                w = refit(np.vstack([c.sums.S, -c.sums.S]), np.r_[kept, turned], c.sums.decay)
-                assert (points @ w >= least - 1e-12).all()
+        choices = [list(M) for size in range(k + 1) for M in combinations(range(12), size)]
+        left = np.zeros((2 * len(choices), 24))
+        for b, (M, a) in enumerate(product(choices, (1.0, part))):
+            kept, turned = c.kept.copy(), np.zeros(12)
+            kept[M], turned[M] = 1 - a, a * relabels
+            left[b] = np.r_[kept, turned]
+        both = np.vstack([c.sums.S, -c.sums.S])
+        assert (refits(both, np.ones_like(left), left, c.sums.decay) @ points.T >= least - 1e-12).all()
     assert seen >= 5
 
 

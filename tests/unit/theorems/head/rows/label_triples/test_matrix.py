@@ -28,12 +28,17 @@ def wide(seed: int) -> Head:
                       scale=float(rng.uniform(0.5, 3.0)), apart=float(rng.uniform(0.0, 3.0)))
 
 
+def refits(head: Head, changed: Whole) -> Array:
+    """`(B, m)` weights after these `(B, size)` rows get their other label."""
+    assert head.label is not None
+    refitter = Refitter(head)
+    V = np.repeat(refitter.V0[None], len(changed), axis=0)
+    return np.asarray(refitter.newton(Choices(changed, 1 - head.label[changed]), V)[:, 0])
+
+
 def refit(head: Head, changed: Whole) -> Array:
     """Weights after these rows get their other label."""
-    assert head.label is not None
-    choices = Choices(changed[None], 1 - head.label[changed][None])
-    refitter = Refitter(head)
-    return np.asarray(refitter.newton(choices, refitter.V0[None])[0, 0])
+    return np.asarray(refits(head, changed[None])[0])
 
 
 def curvature(head: Head, V: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +18,7 @@ from certify.theorems.head.rows.pair_table import numbers as module
 from certify.theorems.head.rows.pair_table.numbers import Numbers, centre, numbers
 from certify.theorems.head.rows.pair_table.points import _looked_through, near_of, opened, points_of
 from certify.theorems.head.rows.pair_table.table import distances
-from tests.containment.heads_label_triples import refit
+from tests.containment.heads_label_triples import refit, refits
 from tests.families.heads import drawn_head
 
 N, SEEDS, SLACK = 20, 24, 1e-9
@@ -34,17 +35,27 @@ def drawn(seed: int) -> tuple[np.random.Generator, Head]:
     return rng, dataclasses.replace(head, phi=phi)
 
 
+@cache
+def refits_of(seed: int) -> tuple[Array, Array]:
+    """The refits of no label and of every single one: wrong versions below change what is said, and none of these."""
+    head = drawn(seed)[1]
+    V0, W = refit(head, ()), refits(head, [(i,) for i in range(N)])
+    V0.setflags(write=False)
+    W.setflags(write=False)
+    return V0, W
+
+
 def known(seed: int, far: float = 0.0, more: float = 1.0, zero: bool = False, reach: float = REACH) -> Numbers | None:
     """Numbers at weights near refits, or farther away; with more curvature than rows have, and where margins are 0."""
     rng, head = drawn(seed)
-    V0 = refit(head, ())[None] + far * rng.standard_normal((1, head.m))
+    V0 = refits_of(seed)[0][None] + far * rng.standard_normal((1, head.m))
     V0 *= not zero
     S = head.phi * head.Y
     p = 1.0 / (1.0 + np.exp(S @ V0[0]))
     rows = rows_of(head, np.arange(len(head.points)))
     m = matrix(rows, more * rng.uniform(0.1, 0.6) * p * (1.0 - p) + 2.0**-60, reach=reach)
     c = None if m is None else centre(m, V0[0])
-    W = np.stack([refit(head, (i,)) for i in range(N)])
+    W = refits_of(seed)[1]
     return None if c is None else numbers(c, np.arange(N), W + far * rng.standard_normal(W.shape), lambda: None)
 
 
@@ -70,7 +81,7 @@ def lefts(x: Numbers) -> Array:
     return np.asarray(distances(x, lambda: None), np.float64)
 
 
-def lies(some: Iterator[Numbers | None]) -> tuple[int, int]:
+def lies(some: Iterable[Numbers | None]) -> tuple[int, int]:
     """How many pairs have more of a gradient left, or more curvature lost, than is said; and how many there are."""
     wrong, many = 0, 0
     for x in some:
@@ -98,34 +109,36 @@ def nothing(name: str, value: Callable[[Any], Any]) -> Callable[[Numbers], Numbe
 @pytest.mark.parametrize("left_out", ["left", "gone", "squares"])
 def test_numbers_that_are_left_out_are_missed(left_out: str) -> None:
     fewer = nothing(left_out, np.zeros_like)
-    assert lies(x and fewer(x) for x in (known(seed, 0.05) for seed in range(SEEDS)))[0]
+    assert any(lies([x and fewer(x)])[0] for x in (known(seed, 0.05) for seed in range(SEEDS)))
 
 
 def slope(t: Any) -> Any:
     return 1.0 / (1.0 + np.exp(t))
 
 
-def rows_of_pairs(some: Iterator[Numbers | None]) -> Array:
-    """`(3, …)` of all pairs what a row does to the gradient, what the row of one of them does, and what is lost of the
-    curvature of rows, over what is said of each."""
-    found: list[list[float]] = [[], [], []]
+def rows_of_pairs(some: Iterable[Numbers | None]) -> Array:
+    """What is done by all pairs over what is said of it, the most: to the gradient, by own rows, to curvature."""
+    found: list[list[float]] = [[0.0], [0.0], [0.0]]
     for x in some:
-        if x is None:
+        two = [] if x is None else list(combinations(np.flatnonzero(np.isfinite(x.gone)).tolist(), 2))
+        if x is None or not two:
             continue
+        (i, l), on = np.array(two).T, np.arange(len(two))
         m, c = x.centre.m, x.centre
         S, wide = (m.rows.head.phi * m.rows.head.Y).astype(np.longdouble), np.longdouble
-        t, T = S @ c.V0.astype(wide), S @ x.W.T.astype(wide)
-        for i, l in combinations(np.flatnonzero(np.isfinite(x.gone)), 2):
-            bend = np.abs(slope(T[:, i] + T[:, l] - t) - slope(T[:, i]) - slope(T[:, l]) + slope(t))
-            both = x.squares[i].astype(np.float64) * x.squares[l]
-            rest = np.setdiff1d(np.arange(N), [i, l])
-            found[0].append(float((bend**2 / m.d)[rest] @ np.ones(N - 2) / both[rest].sum()))
-            found[0].append(float(((bend**2 / m.d)[rest] / both[rest]).max()))
-            found[1] += [float(bend[i] * m.long[i] / x.beside[l, i]), float(bend[l] * m.long[l] / x.beside[i, l])]
-            p = slope(T[:, i] + T[:, l] - t)
-            lost = np.maximum(m.d - m.keeps * p * (1.0 - p), 0.0) @ (m.long * m.long)
-            if lost > 1e-6:
-                found[2].append(float(lost / (x.gone[i] + x.gone[l])))
+        t, T = (S @ c.V0.astype(wide))[:, None], S @ x.W.T.astype(wide)
+        p = slope(T[:, i] + T[:, l] - t)
+        bend = np.abs(p - slope(T[:, i]) - slope(T[:, l]) + slope(t))
+        rest = np.ones(bend.shape, bool)
+        rest[i, on] = rest[l, on] = False
+        both = np.where(rest, (x.squares[i].astype(np.float64) * x.squares[l]).T, 0.0)
+        each = np.where(rest, bend**2 / m.d[:, None], 0.0)
+        found[0].append(float((each.sum(axis=0) / both.sum(axis=0)).max()))
+        found[0].append(float((each / np.where(rest, both, 1.0)).max()))
+        found[1] += [float((bend[a, on] * m.long[a] / x.beside[b, a]).max()) for a, b in ((i, l), (l, i))]
+        lost = (m.long * m.long) @ np.maximum(m.d[:, None] - m.keeps[:, None] * p * (1.0 - p), 0.0)
+        much = lost > 1e-6
+        found[2] += (lost / (x.gone[i] + x.gone[l]))[much].astype(float).tolist()
     return np.array([max(one) for one in found])
 
 
@@ -155,7 +168,7 @@ def test_rows_at_zero_and_rows_with_less_curvature_than_the_matrix_has(wrong: st
         return np.asarray(np.minimum(v / (1.0 + 0.5 * v), 1.0) @ c.share)
 
     monkeypatch.setattr(module, "_gone", gone)
-    assert rows_of_pairs(all_of_them())[2] > 1.0 + SLACK
+    assert any(rows_of_pairs([x])[2] > 1.0 + SLACK for x in all_of_them())
 
 
 @pytest.mark.parametrize("wrong", ["away", "weight", "slack", "share", "bends", "grown"])
@@ -176,7 +189,7 @@ def test_wrong_versions_of_the_lemmas_are_missed(wrong: str, monkeypatch: pytest
         monkeypatch.setattr(module, "_bends", lambda c, rows, own: 0.8 * fill(c, rows, own))
     if wrong == "grown":
         monkeypatch.setattr(module, "_grown", lambda x: 0.8 * grown(x))
-    assert (rows_of_pairs(all_of_them()) > 1.0 + SLACK).any()
+    assert any((rows_of_pairs([x]) > 1.0 + SLACK).any() for x in all_of_them())
 
 
 def test_distances_are_sums_over_what_is_kept_and_none_beyond_reach() -> None:
@@ -235,8 +248,9 @@ def test_refits_lie_as_near_as_the_table_says_and_points_keep_what_is_left_of_th
         head, table = x.centre.m.rows.head, distances(x, lambda: None)
         p = points_of(x.centre, x.W)
         A = (x.centre.m.rows.S.T * x.centre.m.d) @ x.centre.m.rows.S + np.diag(x.centre.m.rows.decay)
-        refits = {two: refit(head, two) for two in combinations(range(N), 2)}
-        for (i, l), w in refits.items():
+        every = list(combinations(range(N), 2))
+        of_pairs = dict(zip(every, refits(head, every), strict=True))
+        for (i, l), w in of_pairs.items():
             away = w - (x.W[i] + x.W[l] - x.centre.V0)
             if np.isfinite(table[i, l]):
                 many += 1
@@ -245,7 +259,7 @@ def test_refits_lie_as_near_as_the_table_says_and_points_keep_what_is_left_of_th
             near = near_of(table, cut, most)
             for point in range(len(head.points)):
                 left = {tuple(two) for two in opened(p, near, table, point).tolist()}
-                for two, w in refits.items():
+                for two, w in of_pairs.items():
                     if table[two] <= cut and two not in left:
                         met += 1
                         assert x.centre.m.rows.points[point] @ w - x.centre.m.rows.level[point] > -1e-6

@@ -22,7 +22,8 @@ from certify.theorems.head.rows.pair_table import method, points, search
 from certify.theorems.head.rows.pair_table.method import PairTable
 from certify.theorems.head.rows.searches.searched import Searches
 from certify.theorems.head.rows.survey import CHECKED, CLASSES, asked_of, leading, order, survey
-from tests.containment.heads_label_triples import NEAR, least_margins, refit
+from tests.containment.heads_label_triples import NEAR, least_margins
+from tests.containment.heads_label_triples import refits as all_refits
 from tests.families.heads import drawn_head
 
 ROWS = 30
@@ -203,7 +204,7 @@ def test_it_ends_early_where_the_time_is_too_short(monkeypatch: pytest.MonkeyPat
 
 def test_steps_in_double_precision_prove_more_and_nothing_wrong() -> None:
     head, two = drawn(0, 0.3), np.array(list(combinations(range(ROWS), 2)))
-    refits = np.array([refit(head, tuple(one)) for one in two.tolist()])
+    refits = all_refits(head, [tuple(one) for one in two.tolist()])
     V = refits + 0.02 * np.random.default_rng(0).standard_normal(refits.shape)
     S = head.phi * head.Y
     p = 1.0 / (1.0 + np.exp(refits.mean(axis=0) @ S.T))
