@@ -26,25 +26,25 @@ from certify.theorems.head.rows.energy.rows import Rows
 from certify.theorems.head.rows.energy.scores import Scores, scores, side, spread
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.method import Budget
-from tests.families.class_heads import class_head, refit
+from tests.families.class_heads import class_head, refits
 
 SEEDS = range(6)
 
 
 def broken(head: Head, count: int) -> np.ndarray:
     """Points that some relabelling of at most `count` rows moves, every one refitted."""
-    found = np.zeros(len(head.points), dtype=bool)
     assert head.codes is not None
     assert head.label is not None
+    Y = []
     for size in range(1, count + 1):
         for rows in combinations(range(head.n), size):
             for codes in product(*([c for c in range(len(head.codes)) if c != head.label[i]] for i in rows)):
-                Y = head.Y.copy()
-                Y[list(rows)] = head.codes[list(codes)]
-                F = head.points @ refit(head.phi, Y, head.n * head.weight_decay, head.decayed, 60).T
-                now = (F[:, 0] > 0).astype(np.int64) if head.k == 1 else F.argmax(1)
-                found |= now != head.today
-    return found
+                Y.append(head.Y.copy())
+                Y[-1][list(rows)] = head.codes[list(codes)]
+    V = refits(head.phi, np.array(Y), np.ones((len(Y), head.n)), head.n * head.weight_decay, head.decayed)
+    F = np.einsum("bkm,nm->bnk", V, head.points)
+    now = (F[..., 0] > 0).astype(np.int64) if head.k == 1 else F.argmax(2)
+    return np.asarray((now != head.today).any(axis=0))
 
 
 @pytest.mark.parametrize(("k", "count"), [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2)])

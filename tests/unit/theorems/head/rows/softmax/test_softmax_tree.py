@@ -17,25 +17,26 @@ from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.softmax.tree import Tree
 from certify.theorems.head.rows.softmax_tree import SoftmaxTree
 from tests.effort import some
-from tests.families.class_heads import as_checked, class_head, refit
+from tests.families.class_heads import as_checked, class_head, refits
 
 
 def worst(head: Head, change: RowChange) -> np.ndarray:
     """The least margin of today's label over all choices."""
-    least = np.full(len(head.points), np.inf)
+    Y, left = [], []
     for size in range(change.count + 1):
         for rows in combinations(change.rows, size):
             for codes in product(*(change.alternatives(head, i) for i in rows)):
-                Y, left = head.Y.copy(), np.ones(head.n, dtype=bool)
+                Y.append(head.Y.copy())
+                left.append(np.ones(head.n))
                 for i, code in zip(rows, codes, strict=True):
-                    left[i] = code != DELETED
+                    left[-1][i] = code != DELETED
                     if code != DELETED and head.codes is not None:
-                        Y[i] = head.codes[code]
-                F = head.points @ refit(head.phi[left], Y[left], head.n * head.weight_decay, head.decayed, 30).T
-                mine = F[np.arange(len(F)), head.today]
-                F[np.arange(len(F)), head.today] = -np.inf
-                least = np.minimum(least, mine - F.max(axis=1))
-    return least
+                        Y[-1][i] = head.codes[code]
+    W = refits(head.phi, np.array(Y), np.array(left), head.n * head.weight_decay, head.decayed)
+    F = np.einsum("bkm,nm->bnk", W, head.points)
+    own = np.eye(head.k, dtype=bool)[head.today]
+    gap = np.where(own, F, -np.inf).max(axis=2) - np.where(own, -np.inf, F).max(axis=2)
+    return np.asarray(gap.min(axis=0))
 
 
 def checked(head: Head, change: RowChange, part: Part) -> list[bool]:
