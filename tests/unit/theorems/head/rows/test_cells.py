@@ -33,6 +33,9 @@ from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 from tests.oracles.hyperplane import Hyperplane
 
+SEEDS = 5
+"""Of twelve drawn planes one in so many: one of another scale, one with a column of another size, and a plain one."""
+
 
 def drawn_plane(seed, crooked):
     """A head in margins, a point, and a frame whose origin and columns miss the hyperplane by so much."""
@@ -54,7 +57,7 @@ def drawn_plane(seed, crooked):
     return rng, margins, Frame(w0, B, f.across, f.low, f.high), e, level, off
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 @pytest.mark.parametrize("crooked", [0.0, 1e-9, 1e-3])
 def test_every_point_of_an_excluded_cell_has_more_pull_than_changes_add(seed, crooked):
     rng, margins, f, e, level, off = drawn_plane(seed, crooked)
@@ -74,7 +77,7 @@ def test_every_point_of_an_excluded_cell_has_more_pull_than_changes_add(seed, cr
             assert t == 0.0 or true.surplus(point, v.tolist(), kappa) > 0
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 def test_a_cell_of_one_point_is_excluded_just_where_the_pull_is_larger(seed):
     # nothing but rounding lies between them, and of a frame that is off what it is off by
     rng, margins, f, e, level, off = drawn_plane(seed, 0.0)
@@ -90,7 +93,7 @@ def test_a_cell_of_one_point_is_excluded_just_where_the_pull_is_larger(seed):
     assert seen or margins.count >= 2
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 @pytest.mark.parametrize("crooked", [1e-9, 1e-5, 1e-2])
 def test_on_both_sides_of_where_the_pull_is_just_enough_what_the_frame_is_off_by_is_counted(seed, crooked):
     rng, margins, f, e, level, off = drawn_plane(seed, crooked)
@@ -115,7 +118,7 @@ def test_on_both_sides_of_where_the_pull_is_just_enough_what_the_frame_is_off_by
                 y.tolist(), v.tolist(), kappa) > 0
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 @pytest.mark.parametrize("crooked", [0.0, 1e-9, 1e-2])
 def test_every_float_is_off_by_no_more_than_its_bound(seed, crooked):
     rng, margins, f, e, level, off = drawn_plane(seed, crooked)
@@ -141,7 +144,7 @@ def test_every_float_is_off_by_no_more_than_its_bound(seed, crooked):
         assert max(away(tilt, (pulled * true.B).entries())) <= tilt_off
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 @pytest.mark.parametrize("crooked", [0.0, 1e-9, 1e-3, 0.05])
 def test_the_minimiser_lies_inside_wherever_that_is_said(seed, crooked):
     rng, margins, f, e, level, off = drawn_plane(seed, crooked)
@@ -158,7 +161,7 @@ def test_the_minimiser_lies_inside_wherever_that_is_said(seed, crooked):
     assert seen or crooked > 1e-9
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(12), SEEDS))
 @pytest.mark.parametrize("askew", [1e-3, 0.03, 1.0])
 def test_columns_that_look_right_only_off_the_hyperplane_are_seen_through(seed, askew):
     # the floats have curvature 1 and a small slope, the true columns, orthogonal to the point, have others
@@ -217,6 +220,12 @@ def covered(seed, relabels, count, d=2, threshold=0.0, n=10):
     return head, change, Cells().prove(head, change, todo, Budget(30.0))
 
 
+@cache
+def stay(seed, relabels, count, d, n):
+    """Which points of such a head stay under every choice."""
+    return stays(*covered(seed, relabels, count, d, n=n)[:2])
+
+
 @pytest.mark.parametrize("relabels", [False, True])
 @pytest.mark.parametrize(("count", "d", "n", "seed"), [
     (*sizes, seed) for number, sizes in enumerate(((1, 1, 10), (1, 2, 9), (2, 1, 7), (2, 2, 6)))
@@ -237,7 +246,7 @@ def test_choices_told_apart_decide_every_point(seed, relabels, count, d, n):
     """A mean of choices reaches the hyperplane, and none of them does."""
     head, change, part = covered(seed, relabels, count, d, n=n)
     found = part.proved.tolist()
-    assert found == stays(head, change).tolist()
+    assert found == stay(seed, relabels, count, d, n).tolist()
     assert (part.proved | (part.flips.point >= 0)).all()
     assert found == proved(head, change, part) if any(found) else not part.arrays
 
@@ -384,7 +393,7 @@ def test_a_prover_that_miscounts_what_is_left_is_wrong_and_the_checker_sees_it(m
     false = 0
     for seed in some((200, 205, 222)):
         head, change, part = covered.__wrapped__(seed, False, 3, 2, n=9)  # proved anew, by the wrong prover
-        wrong = part.proved & ~stays(head, change)
+        wrong = part.proved & ~stay(seed, False, 3, 2, 9)
         false += int(wrong.sum())
         if wrong.any():
             try:

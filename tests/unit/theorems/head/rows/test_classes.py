@@ -220,7 +220,7 @@ def test_wrong_versions_are_caught(broken: str, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(alone_module, "GENTLE", 1e9)
         monkeypatch.setattr(alone_module, "LEAST", 1e9)
         monkeypatch.setattr(alone_module, "by_lengths", lambda c, numbers, pull, lost: 0.3 * pull)
-    assert sum(wrong(case, near=1.0)[0] for case in CASES)
+    assert any(wrong(case, near=1.0)[0] for case in CASES)
 
 
 def test_no_row_at_all_is_a_choice() -> None:

@@ -102,7 +102,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_number_of_processes_gives_the_same_bytes(what: str) -> None:
     name, case_of = CASES[what]
     any_proved = False
-    for seed in range(3 if FULL else 2):
+    for seed in range(3):
+        if any_proved and not FULL:
+            break
         case = case_of(seed)
         found = [proved(name, case, jobs) for jobs in ((1, 2, 3) if seed == 0 else (1, 2 + seed % 2))]
         assert all(bytes_of(one) == bytes_of(found[0]) != [] for one in found)

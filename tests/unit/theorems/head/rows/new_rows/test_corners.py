@@ -12,6 +12,7 @@ from certify.finders.head.new_rows.search import Sums, flips
 from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.survey import survey
+from tests.effort import FULL
 from tests.families.heads import drawn_head
 
 
@@ -40,6 +41,8 @@ def test_no_corner_flips_what_the_search_leaves_open(loss: str, added: int) -> N
     """Of these draws some have predictions that the search by first order alone leaves."""
     missed = total = 0
     for seed in range(3):
+        if total > 10 and missed > 0 and not FULL:
+            break
         rng = np.random.default_rng([seed, 32, added])
         head = drawn_head(rng, loss, n=30, d=4, N=16, free=True, apart=2.0, decay=float(10.0 ** rng.uniform(-2.5, -1)))
         change = boxed(head, 0, added)

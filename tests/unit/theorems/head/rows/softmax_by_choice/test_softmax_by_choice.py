@@ -68,6 +68,8 @@ COVER: dict[str, Wrong] = {
 def test_most_of_the_truth_is_found(free: bool) -> None:
     proved = stays = 0
     for seed in range(8):
+        if proved > 0.8 * stays > 15 and not FULL:
+            break
         rng = np.random.default_rng([seed, free, 18])
         head = attack.class_head(rng, 14, 2 + seed % 2, 16, float(10.0 ** rng.uniform(-1.5, 0.5)), free, 2.0)
         assert head.label is not None

@@ -18,6 +18,7 @@ from certify.theorems.head.rows.softmax_pairs.bound import Bound, Bounds, Formed
 from certify.theorems.head.rows.softmax_pairs.judge import margins
 from certify.theorems.head.rows.softmax_pairs.method import SoftmaxPairs
 from certify.theorems.head.rows.softmax_pairs.steps import Steps, near, steps
+from tests.effort import FULL
 from tests.families.class_heads import class_head, refit
 
 Array = np.ndarray
@@ -137,6 +138,8 @@ def test_the_method_says_nothing_that_is_not_so(free: bool, monkeypatch: pytest.
     monkeypatch.setattr(tree, "LEAVES", 3)
     proved = stays = flips = 0
     for seed in range(8):
+        if min(proved, flips) > 5 and proved > 0.6 * stays and not FULL:
+            break
         head, _ = drawn(seed, free)
         if free and np.bincount(np.asarray(head.label)).min() <= 2:  # a class may vanish: the survey does not ask
             continue
