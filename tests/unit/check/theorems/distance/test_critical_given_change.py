@@ -11,11 +11,13 @@ from safetensors.numpy import load_file, save_file
 from certify.check.theorems.distance import changed_loss
 from certify.format.refusal import Invalid
 from tests.families import emitter
+from tests.families.once import once
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
 
 GATE = '\n[[gate]]\nquantity = "distance"\nmax = 10.0\n'
 
 
+@once
 def made(folder, seed=3, parameter="sample_weights", loss="logistic", size=-1.0, gate=GATE):
     """A certificate about one change of a small tanh network at a critical point."""
     case = critical(seed, folder, base="nearby", n=5, loss=loss, parameter="sample_weights", decay=0.125,

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
@@ -18,6 +17,7 @@ from certify.format.refusal import Invalid
 from tests.effort import examples
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
+from tests.families.once import once
 from tests.families.prover_cases import checked, edit, forged, nearby, prove
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -49,32 +49,23 @@ def random_change(seed, folder):
 
 @settings(QUIET, max_examples=examples(40))
 @given(seed=seeds)
-def test_what_the_prover_says_is_re_derived(seed, tmp_path):
+def test_what_the_prover_says_is_re_derived_and_no_end_lies_beyond_the_other(seed, tmp_path):
+    """The truth lies between the ends, so a lower end above the upper one, or the reverse, is false."""
     assume(random_change(seed, tmp_path) is not None)
     certificate = prove(tmp_path)
     assume(certificate is not None)
     claim = certificate["claims"][0]
     assert claim["theorem"] == "Q7" and (claim["upper"] is None or claim["lower"] <= claim["upper"])
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+    if claim["lower"] and claim["upper"]:
+        upper = {"lower": 0.0, "upper": claim["lower"] * (1 - 1e-9), "witness": {"array": "distance.centre"}}
+        lower = {"lower": claim["upper"] * (1 + 1e-9), "upper": claim["upper"] * 2}
+        for change, words in ((upper, "upper"), (lower, "lower")):
+            with pytest.raises(Invalid, match=words):
+                checked(forged(certificate, 0, **change), tmp_path)
 
 
-@settings(QUIET, max_examples=examples(30))
-@given(seed=seeds, upper=st.booleans())
-def test_an_end_beyond_the_other_is_refused(seed, upper, tmp_path):
-    """The truth lies between the ends, so a lower end above the upper one, or the reverse, is false."""
-    assume(random_change(seed, tmp_path) is not None)
-    certificate = prove(tmp_path)
-    assume(certificate is not None)
-    claim = certificate["claims"][0]
-    assume(claim["lower"] and claim["upper"])
-    if upper:
-        change = {"lower": 0.0, "upper": claim["lower"] * (1 - 1e-9), "witness": {"array": "distance.centre"}}
-    else:
-        change = {"lower": claim["upper"] * (1 + 1e-9), "upper": claim["upper"] * 2}
-    with pytest.raises(Invalid, match="upper" if upper else "lower"):
-        checked(forged(certificate, 0, **change), tmp_path)
-
-
+@once
 def made(folder, norm="euclidean", size=1e-3, gate=GATE, parameter="features"):
     case = plain(parameter=parameter)
     emitter.write_files(case, folder)

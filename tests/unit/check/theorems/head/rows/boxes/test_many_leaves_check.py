@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from flint import arb, ctx, fmpz_mat
 
 from certify.check.linalg.balls import norm
+from certify.check.theorems.head.rows.boxes import many_leaves as module
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, base, distances, leaves
 from certify.check.theorems.head.rows.boxes.many_leaves import (
@@ -127,6 +130,16 @@ def test_chords_hold_the_slope(unit: float) -> None:
             assert abs(float(arb(got) / 2**SLOPE - p)) <= 3 * 2.0**-SLOPE + CURVED * near
 
 
+@pytest.fixture
+def few_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wide ones: whose table is whose does not depend on how fine it is, and a fine one takes a second to make."""
+    module._table.cache_clear()
+    monkeypatch.setattr(module, "CELL", 4)
+    yield
+    module._table.cache_clear()
+
+
+@pytest.mark.usefixtures("few_cells")
 def test_one_unit_has_one_table_and_another_has_its_own() -> None:
     """It is kept for the nodes of a tree; a ball of other ends is another unit, and so is another precision."""
     unit, wide = arb(2.0**-30), arb(2.0**-30, 2.0**-50)

@@ -19,6 +19,7 @@ from certify.check.theorems.head.domain import refused
 from certify.format.errors import CertifyError
 from certify.format.methods import METHODS, status_of
 from certify.format.refusal import Invalid
+from tests.families.once import once
 from tests.oracles.weighted_refits import Change, changes, codes_of, label_of, refit
 from tests.unit.check.theorems.head.rows.test_row_kinds import resealed
 from tests.unit.check.theorems.head.rows.test_weights import COUNTS, GATE, MOVES
@@ -151,11 +152,15 @@ def test_one_row_of_a_label(tmp_path: Path) -> None:
     assert stable["lower"] == stable["upper"] > 0
 
 
+@once
+def made(folder: Path) -> tuple[Case, Any]:
+    case = Case(folder, count=2, seed=1)
+    return case, proved(folder, case.spec + GATE.format(quantity="stable_predictions", side="min", bar=1))
+
+
 @pytest.fixture
 def honest(tmp_path: Path) -> tuple[Path, Case, Any]:
-    case = Case(tmp_path, count=2, seed=1)
-    certificate = proved(tmp_path, case.spec + GATE.format(quantity="stable_predictions", side="min", bar=1))
-    return tmp_path, case, certificate
+    return tmp_path, *made(tmp_path)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in ("every_choice", "by_counts")])
