@@ -55,11 +55,20 @@ def imports(known: Mapping[str, Path]) -> list[Import]:
     return sorted({entry for name, path in known.items() for entry in _of_module(name, path, known)})
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """A tree and every statement in it, at any depth: expressions, most of all nodes, hold none."""
+    yield tree
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inner = getattr(tree, field, None)
+        for node in inner if isinstance(inner, list) else ():
+            yield from statements(node)
+
+
 def _of_module(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[Import]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     top = {id(node) for node in tree.body}
-    every = [node for node in ast.walk(tree) if isinstance(node, ast.If | ast.Import | ast.ImportFrom)]
-    types = {id(inner) for node in every if _only_types(node) for inner in ast.walk(node)}
+    every = [node for node in statements(tree) if isinstance(node, ast.If | ast.Import | ast.ImportFrom)]
+    types = {id(inner) for node in every if _only_types(node) for inner in statements(node)}
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in every:
         kind = TYPES if id(node) in types else TOP if id(node) in top else LAZY

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.imports import FLOORS, Import, circles, folder, imports, modules, upward
+from tests.house.imports import FLOORS, Import, circles, folder, imports, modules, statements, upward
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES, LINES, BODY = 15, 400, 70
@@ -196,7 +196,7 @@ def too_large(known: Mapping[str, Path], allowed: Mapping[str, int]) -> list[str
 
 def functions(text: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, int]]:
     """Every function of a text, with its length from `def` on."""
-    for node in ast.walk(ast.parse(text)):
+    for node in statements(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node, (node.end_lineno or 0) - node.lineno + 1
 

@@ -34,7 +34,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], ModuleType]:
     return loaded
 
 
-@pytest.mark.parametrize("number", some(range(8), 2))
+@pytest.mark.parametrize("number", some(range(8), 4))
 def test_a_last_layer(number: int, script: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     module = script("falsification", "last_layer")
     monkeypatch.setattr(module, "BATCH", 400)  # one of changes drawn at random, one of the worst
