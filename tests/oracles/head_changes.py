@@ -14,6 +14,8 @@ from flint import arb, ctx
 
 from certify.systems.head.rows.head import Head
 from tests.oracles.head_refit import BITS, refit
+from tests.oracles.head_rows import in_long_doubles
+from tests.oracles.row_refits import Pairs
 
 KEPT, GONE = None, -1
 Way = tuple[int | None, ...]
@@ -30,10 +32,11 @@ def ways(head: Head, allowed: Callable[[Way], bool]) -> list[Way]:
 
 def stays(head: Head, allowed: Callable[[Way], bool]) -> np.ndarray:
     """For each evaluation row: whether its label is that of today after every way that is allowed."""
-    found = np.ones(len(head.points), dtype=bool)
-    for way in ways(head, allowed):
-        gone = [i for i, c in enumerate(way) if c == GONE]
-        new = {i: head.codes[c].tolist() for i, c in enumerate(way) if c not in (KEPT, GONE)}
+    every: list[Pairs] = [tuple((i, c) for i, c in enumerate(way) if c is not KEPT) for way in ways(head, allowed)]
+    found, left = in_long_doubles(head, every)
+    for choice in left:
+        gone = [i for i, c in choice if c == GONE]
+        new = {i: head.codes[c].tolist() for i, c in choice if c != GONE}
         with ctx.workprec(BITS):
             mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
             V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)

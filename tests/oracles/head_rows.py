@@ -20,13 +20,14 @@ from tests.oracles.row_refits import GONE, Pairs, Problem, refits
 def stays(head: Head, change: RowChange) -> np.ndarray:
     """For each evaluation row: True if its label stays under every choice, False if one flips it."""
     alternatives = {i: change.alternatives(head, i) for i in change.rows}
-    choices: list[Pairs] = [tuple(zip(rows, codes, strict=True)) for size in range(change.count + 1)
+    choices: list[Pairs] = [tuple((i, GONE if c == DELETED else c) for i, c in zip(rows, codes, strict=True))
+                            for size in range(change.count + 1)
                             for rows in combinations(change.rows, size)
                             for codes in product(*(alternatives[i] for i in rows))]
     found, left = in_long_doubles(head, choices)
     for choice in left:
-        gone = [i for i, c in choice if c == DELETED]
-        kept = {i: c for i, c in choice if c != DELETED}
+        gone = [i for i, c in choice if c == GONE]
+        kept = {i: c for i, c in choice if c != GONE}
         with ctx.workprec(BITS):
             mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
             own = weights_of(head, gone, kept)
@@ -41,15 +42,14 @@ def stays(head: Head, change: RowChange) -> np.ndarray:
 
 
 def in_long_doubles(head: Head, choices: list[Pairs]) -> tuple[np.ndarray, list[Pairs]]:
-    """Which labels stay under the choices of which that is sure, and those of which it is not."""
+    """Which labels stay under the choices (rows and codes, or GONE) of which that is sure, and the other choices."""
     found = np.asarray(head.today >= 0)
     if head.weights is not None or head.loss.name not in ("squared", "logistic", "cross_entropy"):
         return found, choices
     problem = Problem(head.loss.name, head.phi, head.Y, head.codes, head.label, head.weight_decay, head.decayed,
                       head.remaining)
-    changes: list[Pairs] = [tuple((i, GONE if c == DELETED else c) for i, c in one) for one in choices]
     with np.errstate(all="ignore"):
-        all_of_them = refits(problem, head.points, changes)
+        all_of_them = refits(problem, head.points, choices)
         margins = all_of_them.margins(head.today, head.threshold)
         sure = all_of_them.exists & (np.abs(margins) > all_of_them.off).all(axis=1)
     return found & (margins[sure] > 0).all(axis=0), [one for one, clear in zip(choices, sure, strict=True) if not clear]
