@@ -131,8 +131,8 @@ def test_indefinite_system_is_solved_all_the_same(name):
 @pytest.mark.parametrize("solver", ["auto", "direct"])
 def test_chunks_do_not_change_the_answer(name, solver):
     """A peer sums inverses of batches: halving the batch changes its answer beyond recognition."""
-    b = sides(problem(name, n=12), 2)
-    answers = [run(problem(name, n=12, chunk=chunk), b, solver=solver, damping=1.0).x for chunk in (1, 5, 12)]
+    b = sides(problem(name, n=6), 2)
+    answers = [run(problem(name, n=6, chunk=chunk), b, solver=solver, damping=1.0).x for chunk in (1, 4, 6)]
     for other in answers[1:]:
         assert relative(other, answers[0]) < 1e-8
 
@@ -159,19 +159,24 @@ def test_preconditioner_changes_the_speed_and_not_the_answer(name):
     assert int(quick.products[0]) <= int(plain.products[0])
 
 
+@cache
+def gauss_newton_matrix(name):
+    """Of the problem in chunks of five rows."""
+    p = problem(name, chunk=5)
+    return gauss_newton(p).product(torch.eye(p.p, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_curvature_rows_give_the_gauss_newton_matrix(name):
     p = problem(name, chunk=5)
-    R = curvature_factor(p, 1e-12)
-    eye = torch.eye(p.p, dtype=torch.float64)
-    G = gauss_newton(p).product(eye)
+    R, G = curvature_factor(p, 1e-12), gauss_newton_matrix(name)
     assert float((R.T @ R - G).norm() / G.norm()) < 1e-9
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_curvature_rows_left_out_weigh_little(name):
     p = problem(name, chunk=5)
-    G = gauss_newton(p).product(torch.eye(p.p, dtype=torch.float64))
+    G = gauss_newton_matrix(name)
     top, counts = float(torch.linalg.eigvalsh(G)[-1]), []
     for shift in (1e-6 * top, 1e-3 * top, 1e-1 * top, 1e3 * top):
         R = curvature_factor(p, shift)
