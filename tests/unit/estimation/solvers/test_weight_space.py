@@ -141,7 +141,7 @@ def test_chunks_do_not_change_the_answer(name, solver):
     "auto", "direct", "cg", "minres_qlp")) for name in turn(tuple(NETS), number, 2)])
 def test_more_right_hand_sides_do_not_change_an_answer(name, solver):
     """A peer returns zeros for right-hand sides beyond the number of parameters."""
-    p = problem(name)
+    p = problem(name, n=12)
     b = sides(p, p.p + 3)
     together = run(p, b, solver=solver, damping=1.0).x
     assert bool((together.norm(dim=1) > 0).all())
@@ -162,20 +162,20 @@ def test_preconditioner_changes_the_speed_and_not_the_answer(name):
 @cache
 def gauss_newton_matrix(name):
     """Of the problem in chunks of five rows."""
-    p = problem(name, chunk=5)
+    p = problem(name, n=12, chunk=5)
     return gauss_newton(p).product(torch.eye(p.p, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_curvature_rows_give_the_gauss_newton_matrix(name):
-    p = problem(name, chunk=5)
+    p = problem(name, n=12, chunk=5)
     R, G = curvature_factor(p, 1e-12), gauss_newton_matrix(name)
     assert float((R.T @ R - G).norm() / G.norm()) < 1e-9
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_curvature_rows_left_out_weigh_little(name):
-    p = problem(name, chunk=5)
+    p = problem(name, n=12, chunk=5)
     G = gauss_newton_matrix(name)
     top, counts = float(torch.linalg.eigvalsh(G)[-1]), []
     for shift in (1e-6 * top, 1e-3 * top, 1e-1 * top, 1e3 * top):
