@@ -16,7 +16,7 @@ from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.nodes import Box, Node
 from certify.theorems.head.rows.boxes.stated import Codes
 from certify.theorems.head.rows.boxes.tree import ROOM, Tree
-from certify.theorems.head.rows.boxes.turns import Task
+from certify.theorems.head.rows.boxes.turns import Task, Worked
 from certify.theorems.head.rows.pair_tree.bound import Bound, bound, top
 from certify.theorems.head.rows.pair_tree.cover import apart
 from certify.theorems.head.rows.pair_tree.last import last
@@ -38,6 +38,10 @@ ROOT, NOT_MANY = 20_480, 1500
 MANY, POINTS = 500, 0.98
 """Rows from which on the root is searched like that, and the share of the points that counts there: few are such that
 nothing proves them."""
+
+DEEP, OWN, EASIER, SOME = 3, 512, 0.9, 2
+"""Rows that follow from which on a node is worked on with little where there are many rows: how many have a step of
+their own, the share of the points that counts, and bounds that are tried. What few points need beyond comes last."""
 
 WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""
@@ -78,6 +82,7 @@ class PairTree(Tree):
     inverse: Base | None = field(default=None)
     last: bool = False
     little: bool = False
+    deep: bool = False
     effort: int = 0
     single: int = 0
     reach: dict[int, float] = field(default_factory=dict)
@@ -88,7 +93,17 @@ class PairTree(Tree):
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         self.last = task.k == 1
         self.little = task.k == 2 and task.parent >= 0 and not self.sums.relabels
+        self.deep = self._is_deep(task)
         return super()._work(task, live)
+
+    def _is_deep(self, task: Task) -> bool:
+        return task.k >= DEEP and task.parent >= 0 and not self.sums.relabels and len(self.sums.S) >= MANY
+
+    def _take(self, task: Task, live: Rows, found: Worked) -> list[Task]:
+        children = super()._take(task, live, found)
+        if self._is_deep(task):  # the fewer nodes a point still asks for, the earlier it has its turn
+            self.rank[live] += len(self.points) * np.maximum(found.node.h[live], 0)
+        return children
 
     def _ended(self, task: Task) -> None:
         if self.sums.relabels and task.k == 1 and task.parent == 0:
@@ -113,7 +128,7 @@ class PairTree(Tree):
         order = in_order(b, free)
         if self.little:
             return order, after
-        self.now = steps(b, order, 2)
+        self.now = steps(b, order, 2, OWN if self.deep else None)
         if self.now is not None:
             after[: len(self.now.delta)] += self.now.delta
         return order, after
@@ -245,6 +260,12 @@ class PairTree(Tree):
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
         if self.little:
             return self._little(node, c, order, live, task, after)
+        if self.deep:
+            before = max(self.likely.get(task.parent, 0) - task.branch, 0)
+            kept = self._searched(c, order, live, before, task.k, SOME, EASIER)
+            if kept:
+                self.likely[task.parent] = min(box.h for box, _, _ in kept) + task.branch
+            return self._children(node, c, order, live, task, after, kept, 0)
         if not self.sums.relabels and (task.parent >= 0 or len(order) < MANY):
             return super()._branch(node, c, order, live, task, after)
         if not self.sums.relabels:
