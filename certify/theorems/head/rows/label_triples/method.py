@@ -94,7 +94,9 @@ def _refitted_in_seconds(head: Head, change: RowChange) -> bool:
 
     A run that writes a certificate refits all wherever products alone say so, as it has nothing better.
     """
-    return in_seconds(head, change) and in_seconds(head, change, min(max(1.0, TIMES * own_move(head)), MOST))
+    if not in_seconds(head, change) or in_seconds(head, change, MOST):  # however far labels move their margins
+        return in_seconds(head, change)
+    return in_seconds(head, change, min(max(1.0, TIMES * own_move(head)), MOST))
 
 
 _OWN_MOVES: WeakKeyDictionary[Head, float] = WeakKeyDictionary()

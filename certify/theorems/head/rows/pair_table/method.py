@@ -35,10 +35,10 @@ class PairTable(Method):
         """Whether the theorem applies."""
         if not change.relabels or change.count != 2:
             return "it is for two labels that change"
+        if head.n < ROWS * head.m:  # before what inverts a matrix of all columns
+            return f"there are {head.n} rows for {head.m} columns, so that a table of all pairs would say nothing"
         if why := refusal(head, change):
             return why
-        if head.n < ROWS * head.m:
-            return f"there are {head.n} rows for {head.m} columns, so that a table of all pairs would say nothing"
         if len(change.rows) * head.n > LARGEST:
             return f"there are {head.n} rows, too many for a table of all pairs"
         return ""

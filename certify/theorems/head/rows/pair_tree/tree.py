@@ -39,9 +39,12 @@ MANY, POINTS = 500, 0.98
 """Rows from which on the root is searched like that, and the share of the points that counts there: few are such that
 nothing proves them."""
 
+VAST = 1 << 21
+"""Entries of a table from which on a bound takes seconds."""
+
 DEEP, OWN, EASIER, SOME = 3, 512, 0.9, 2
-"""Rows that follow from which on a node is worked on with little where there are many rows: how many have a step of
-their own, the share of the points that counts, and bounds that are tried. What few points need beyond comes last."""
+"""Of such a table, rows that follow from which on little is done at a node below the root: how many rows have a step of
+their own, the share of the points that the bounds are for, and bounds that are tried."""
 
 WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""
@@ -97,11 +100,11 @@ class PairTree(Tree):
         return super()._work(task, live)
 
     def _is_deep(self, task: Task) -> bool:
-        return task.k >= DEEP and task.parent >= 0 and not self.sums.relabels and len(self.sums.S) >= MANY
+        return task.k >= DEEP and task.parent >= 0 and not self.sums.relabels and self.sums.S.size >= VAST
 
     def _take(self, task: Task, live: Rows, found: Worked) -> list[Task]:
         children = super()._take(task, live, found)
-        if self._is_deep(task):  # the fewer nodes a point still asks for, the earlier it has its turn
+        if self._is_deep(task):  # the fewer nodes a point has asked for below the root, the earlier it has its turn
             self.rank[live] += len(self.points) * np.maximum(found.node.h[live], 0)
         return children
 
@@ -265,7 +268,7 @@ class PairTree(Tree):
             kept = self._searched(c, order, live, before, task.k, SOME, EASIER)
             if kept:
                 self.likely[task.parent] = min(box.h for box, _, _ in kept) + task.branch
-            return self._children(node, c, order, live, task, after, kept, 0)
+                return self._children(node, c, order, live, task, after, kept, 0)
         if not self.sums.relabels and (task.parent >= 0 or len(order) < MANY):
             return super()._branch(node, c, order, live, task, after)
         if not self.sums.relabels:

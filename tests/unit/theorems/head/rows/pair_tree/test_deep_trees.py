@@ -9,6 +9,7 @@ from flint import ctx
 from certify.check.theorems.head.rows import pair_tree as check_tree
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.change import RowChange
+from certify.theorems.head.rows.boxes import turns
 from certify.theorems.head.rows.boxes.leaves import Base
 from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.head.rows.boxes.turns import Task
@@ -30,7 +31,8 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Task, Node, Rows]]:
         found.append((task, node, live))
         return node, children
 
-    for name, value in (("MANY", 5), ("OWN", 5), ("LITTLE", (4, 6)), ("FIRST", 3)):
+    monkeypatch.setattr(turns, "AHEAD", 1)  # so that each node is chosen when all before it are known
+    for name, value in (("MANY", 5), ("VAST", 1), ("OWN", 5), ("LITTLE", (4, 6)), ("FIRST", 3)):
         monkeypatch.setattr(tree, name, value)
     monkeypatch.setattr(tree.PairTree, "_work", seen)
     return found
