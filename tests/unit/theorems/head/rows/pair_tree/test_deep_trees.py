@@ -84,3 +84,21 @@ def test_points_that_ask_for_fewer_nodes_are_finished_first(worked: list[tuple[T
         assert all(asked[points].all() for points in late)
         told += bool(late) or len(set(depth[: depth.index(2)])) > 1
     assert told
+
+
+def test_the_checker_follows_nodes_where_most_rows_are_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "VAST", 1)
+    monkeypatch.setattr(tree, "OWN", 128)
+    deep, is_deep = [], tree.PairTree._is_deep
+
+    def asked(self: tree.PairTree, task: Task) -> bool:
+        deep.append(is_deep(self, task))
+        return deep[-1]
+
+    monkeypatch.setattr(tree.PairTree, "_is_deep", asked)
+    head, rows = logistic_head(np.random.default_rng([1, 99]), 620, decay=3.0), tuple(range(620))
+    part = PairTrees().prove(head, RowChange(False, 4, rows), head.today >= 0, Budget())
+    assert part is not None and part.proved.all() and any(deep)
+    with ctx.workprec(64):
+        found = check_tree.proved(as_checked(head, rows, 4, False), stored(dict(part.arrays)), "claim", [True] * 6)
+    assert all(found)
