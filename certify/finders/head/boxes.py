@@ -17,16 +17,26 @@ WARM = 0.9
 NEAR = 0.05
 OUTWARD = 1.04
 
+STILL, FALLS = 1e-3, 0.1
+"""Squared Newton decrement from which on a Hessian is used again, as long as each is less than such a part of the one
+before."""
+
 
 def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: int = 60) -> Array:
-    """Newton's method with a line search from w on the sum of the kept rows."""
-    S = s.S
+    """Newton's method with a line search from w on the sum of the kept rows.
+
+    Of a large table a Hessian takes most of the time: it is formed in single precision, and used again near the end.
+    """
+    S, large = s.S, s.vast
+    H, before = None, np.inf
     for _ in range(rounds):
         t = S @ w
         p = 0.5 - 0.5 * np.tanh(0.5 * t)
         g = s.decay * w - (kept * p) @ S
-        H = (S.T * (kept * p * (1.0 - p))) @ S
-        H[np.diag_indices(len(H))] += s.decay
+        if H is None or not large or not before < STILL:
+            weights = kept * p * (1.0 - p)
+            H = _hessian(s, weights) if large else np.asarray((S.T * weights) @ S)
+            H[np.diag_indices(len(H))] += s.decay
         try:
             step = np.linalg.solve(H, -g)
         except np.linalg.LinAlgError:
@@ -45,7 +55,14 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
         w = w + size * step
         if fall < tolerance:
             return w
+        before = fall if fall < FALLS * before else np.inf
     return w
+
+
+def _hessian(s: Sums, weights: Array) -> Array:
+    """`Σ w_i s_i s_iᵀ` in single precision, from roots: half of the products are enough then."""
+    R = s.short * np.sqrt(np.maximum(weights, 0.0)).astype(np.float32)[:, None]
+    return np.asarray(R.T @ R, np.float64)
 
 
 def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None, wide: int = WIDE,

@@ -13,21 +13,21 @@ WHOLE, PIECE = 512, 128
 """Terms up to which a product is one part, and those of a part where there are more."""
 
 
-def terms(n: int) -> int:
+def terms(n: int, piece: int = PIECE) -> int:
     """The length of a product in one part that is off by as much as one of at most n terms in parts.
 
     >>> terms(500), terms(4366)
     (500, 198)
     """
-    return n if n <= WHOLE else PIECE + 2 * -(-n // PIECE)
+    return n if n <= WHOLE else piece + 2 * -(-n // piece)
 
 
-def product(a: Short, b: Short, n: int) -> Short:
+def product(a: Short, b: Short, n: int, piece: int = PIECE) -> Short:
     """`a @ b` for at most n terms, in parts as n terms come in."""
-    if n <= WHOLE or len(b) <= PIECE:
+    if n <= WHOLE or len(b) <= piece:
         return np.asarray(a @ b)
-    found, more = a[:, :PIECE] @ b[:PIECE], None
-    for at in range(PIECE, len(b), PIECE):
-        more = np.matmul(a[:, at : at + PIECE], b[at : at + PIECE], out=more)
+    found, more = a[:, :piece] @ b[:piece], None
+    for at in range(piece, len(b), piece):
+        more = np.matmul(a[:, at : at + piece], b[at : at + piece], out=more)
         found += more
     return np.asarray(found)

@@ -10,6 +10,8 @@ from flint import arb, ctx
 
 from certify.rigor.single import floats as single
 from certify.rigor.single.floats import EXP_ERROR, FARTHEST, LEAST, UNIT, above, below, dot_unit, exp, is_exact
+from certify.rigor.single.grams import ROWS, gram_above, most_above, not_tiny
+from certify.rigor.single.lengths import LARGEST, lengths_above
 from certify.rigor.single.pieces import product, terms
 
 Short = single.Short
@@ -114,3 +116,61 @@ def test_products_of_fewer_bits_are_told() -> None:
     assert not is_exact(64, lambda a, b: shorter(8, a) @ shorter(8, b))  # bfloat16
     assert not is_exact(64, lambda a, b: shorter(11, a) @ shorter(11, b))  # tf32
     assert not is_exact(64, strassen)
+
+
+def nonnegative(rng: np.random.Generator, n: int, f: int) -> np.ndarray:
+    """Zeros, numbers that squares would lose, and ordinary ones."""
+    return rng.random((n, f)) * 10.0 ** rng.uniform(-40, 1, (n, f)) * (rng.random((n, f)) < 0.8)
+
+
+@pytest.mark.parametrize("n", [1, 40, ROWS + 3])
+@pytest.mark.parametrize("squared", [False, True])
+def test_gram_matrices_of_nonnegative_numbers_are_above_the_exact_ones(n: int, squared: bool) -> None:
+    rng = np.random.default_rng([n, squared])
+    M, weights = nonnegative(rng, n, 3), nonnegative(rng, n, 1)[:, 0]
+    found = gram_above(not_tiny(M), weights, squared)
+    assert found is not None
+    rows = [[Fraction(float(x)) ** (1 + squared) for x in row] for row in M]
+    for a in range(3):
+        for b in range(3):
+            true = sum((Fraction(float(w)) * row[a] * row[b] for w, row in zip(weights, rows, strict=True)),
+                       Fraction(0))
+            assert true <= Fraction(float(found[a, b]))
+            assert float(found[a, b]) <= float(true) * 1.001 + 1e-12
+    most = most_above(not_tiny(M), weights)
+    true_most = np.max(weights[:, None] * M, axis=0)
+    assert (most >= true_most).all() and (most <= true_most * 1.001 + 1e-15).all()
+
+
+def test_numbers_too_large_for_single_precision_have_no_such_matrix() -> None:
+    with np.errstate(over="ignore"):
+        for large in (1e25, 1e60, np.inf):
+            assert gram_above(not_tiny(np.full((2, 2), large)), np.ones(2)) is None
+    assert gram_above(not_tiny(np.full((2, 2), np.nan)), np.ones(2)) is None
+
+
+@pytest.mark.parametrize("p", [1, 5, 120, 300])
+@pytest.mark.parametrize("spread", [0.0, 3.0])
+def test_lengths_are_above_the_exact_ones_and_near_them(p: int, spread: float) -> None:
+    rng = np.random.default_rng([p, int(spread)])
+    A = rng.standard_normal((p, p)) * 10.0 ** rng.uniform(-spread, 0.0, (p, 1))
+    X = A @ A.T + 1e-3 * np.eye(p)
+    X = 0.5 * (X + X.T)
+    S = rng.standard_normal((7, p)) * 10.0 ** rng.uniform(-3, 0, (7, 1))
+    norms = np.linalg.norm(S, axis=1) * (1.0 + 1e-12)
+    assert norms.max() < LARGEST
+    found = lengths_above(S.astype(np.float32), norms, X, 1e-9)
+    assert found is not None
+    true = np.sqrt(np.einsum("ij,jk,ik->i", *(x.astype(np.longdouble) for x in (S, X, S))) + 1e-9 * norms * norms)
+    assert (true <= found * (1.0 + 1e-15)).all()
+    assert (found <= true + 1e-3 * norms * np.sqrt(np.trace(X))).all()
+
+
+def test_there_are_no_lengths_of_long_rows_or_in_no_norm() -> None:
+    S = np.ones((2, 2), np.float32)
+    assert lengths_above(S, np.array([1.5, LARGEST + 1.0]), np.eye(2), 0.0) is None
+    assert lengths_above(S, np.array([1.5, 1.5]), np.diag([1.0, -1.0]), 0.0) is None
+
+
+def test_a_matrix_with_itself_is_looked_at_too() -> None:
+    assert single._squares_are_exact(64)

@@ -24,6 +24,15 @@ PASSES, RATE, SORTED = 12.0, 1e10, 1.2e-7
 SOME = 1024
 """Rows whose products are formed one by one where there is no time for those of all."""
 
+MANY, LARGE, ROOTED = 4, 1 << 21, 120.0
+"""Deletions, and entries of a table, from which on a box takes a minute and seldom holds; and seconds in which the root
+of a tree of pairs is there for certain, which says more."""
+
+
+def late(head: Head, change: RowChange, left: float) -> bool:
+    """Whether a tree of pairs goes first, where there is one."""
+    return not change.relabels and change.count >= MANY and head.phi.size >= LARGE and left >= ROOTED
+
 
 class Box(Method):
     """Deleted or relabelled rows of a logistic head, all choices at once (D5)."""

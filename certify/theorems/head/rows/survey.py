@@ -334,6 +334,9 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
     if many and {"squared_tree", "squared_aside"} <= set(waiting):
         waiting.remove("squared_aside")
         waiting.insert(waiting.index("squared_tree"), "squared_aside")
+    if {"box", "pair_tree"} <= set(waiting) and _late_box(head, change, budget):
+        waiting.remove("box")
+        waiting.insert(waiting.index("pair_tree") + 1, "box")
     if boxes_first(head, change, methods):
         waiting.remove("box_tree")
         waiting.insert(waiting.index("pair_tree"), "box_tree")
@@ -367,6 +370,13 @@ def boxes_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
     """Whether a tree of boxes goes before one of pairs."""
     return (isinstance(change, RowChange) and {"pair_tree", "box_tree"} <= set(methods) and not change.relabels
             and change.count <= QUICK_DELETED and head.n <= FEW_ROWS)
+
+
+def _late_box(head: Head, change: Change, budget: Budget) -> bool:
+    from certify.theorems.head.rows.box import late
+
+    return isinstance(change, RowChange) and late(head, change, budget.left()) and isinstance(
+        asked_of("pair_tree", head, change), RowChange)
 
 
 def vanishing(head: Head, change: Change) -> list[str]:

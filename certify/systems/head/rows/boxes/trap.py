@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.blocked.grams import gram
@@ -23,6 +25,9 @@ WIDE = 48
 
 AT_ONCE = 1 << 22
 """Products that are held at once."""
+
+VAST = 1 << 21
+"""Entries of a table from which on half of what is symmetric is formed, and what is only bounded has half the bits."""
 
 LEVERAGE = 1e-3
 """Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
@@ -71,6 +76,16 @@ class Sums:
         aim = self.aimed(w)
         unit = fp.dot_unit(points.shape[1] + (self.level != 0.0))
         return np.asarray(points @ aim - unit * norms * float(fp.row_norms(aim[None, :])[0]) * RAISE)
+
+    @property
+    def vast(self) -> bool:
+        """Whether the table is so large that its products take most of the time."""
+        return self.S.size >= VAST
+
+    @cached_property
+    def short(self) -> NDArray[np.float32]:
+        """The rows in single precision."""
+        return self.S.astype(np.float32)
 
     @property
     def whole(self) -> Array:

@@ -18,6 +18,8 @@ from certify.finders.head.anderson import Mixed
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.activation.sigmoid import values
+from certify.rigor.blocked.forms import forms
+from certify.rigor.blocked.grams import gram_of_roots
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.inverses import inverse
@@ -50,31 +52,46 @@ class Base:
         c: the centre.
         X: float, `|H_c⁻¹ − X| ≤ off`, off with what two products with X round.
         size: upper bound of `‖H_c⁻¹‖`.
-        own: (n,) upper bounds of `c_i D_i s_iᵀH_c⁻¹s_i`, c_i what a row counts; 0 where rows change labels.
     """
 
     c: Centre
     X: Array
     off: float
     size: float
-    own: Array
+
+    @cached_property
+    def squares(self) -> Array:
+        """`(n,)` `s_iᵀXs_i`, off by at most `off |s_i|²` from those of the inverse Hessian."""
+        S = self.c.sums.S
+        return forms(S, self.X) if self.c.sums.vast else np.einsum("ij,ij->i", S @ self.X, S)
+
+    @property
+    def lengths(self) -> Array:
+        """`(n,)` upper bounds of `|s_i|` in the norm of the inverse Hessian."""
+        norms = self.c.sums.norms
+        return np.asarray(np.sqrt(np.maximum(self.squares, 0.0) + self.off * norms * norms) * RAISE)
+
+    @cached_property
+    def own(self) -> Array:
+        """`(n,)` upper bounds of `c_i D_i s_iᵀH_c⁻¹s_i`, c_i what a row counts; 0 where rows change labels."""
+        return np.zeros(len(self.c.sums.S)) if self.c.sums.relabels else self.shares
 
     @cached_property
     def shares(self) -> Array:
         """`(n,)` upper bounds of `c_i D_i s_iᵀH_c⁻¹s_i`, whatever rows change."""
         c, s = self.c, self.c.sums
-        if not s.relabels:
-            return self.own
-        squares = np.einsum("ij,ij->i", s.S @ self.X, s.S) + self.off * s.norms * s.norms
-        return np.asarray((c.at.D + c.at.D_off) * c.kept * np.maximum(squares, 0.0) * RAISE)
+        shares = (c.at.D + c.at.D_off) * np.maximum(self.squares + self.off * s.norms * s.norms, 0.0) * RAISE
+        return np.asarray(shares if s.weights is None else shares * c.kept * RAISE)
 
 
 def base(c: Centre) -> Base | None:
     """The verified inverse at the centre; None where it is not proved."""
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
-    H = products((S * (c.kept * c.at.D)[:, None]).T, S.T)
+    weights = c.kept * c.at.D
+    H, unit = (gram_of_roots(S, weights) if s.vast else
+               (products((S * weights[:, None]).T, S.T), dot_parts(n)))
     H[np.diag_indices(len(H))] += s.decay
-    sure = 4.0 * dot_parts(n) * float((c.kept * (c.at.D + c.at.D_off)) @ (s.norms * s.norms))
+    sure = 4.0 * unit * float((c.kept * (c.at.D + c.at.D_off)) @ (s.norms * s.norms))
     rough = float((c.kept * c.at.D_off) @ (s.norms * s.norms)) * fp.sum_up(n)
     unsure = (sure + rough + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
     found = inverse(H, unsure)
@@ -82,9 +99,7 @@ def base(c: Centre) -> Base | None:
         return None
     X, off = found
     off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
-    own = np.zeros(n) if s.relabels else np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
-    own = (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE
-    return Base(c, X, off, (spectral(X) + off) * RAISE, own if s.weights is None else own * c.kept * RAISE)
+    return Base(c, X, off, (spectral(X) + off) * RAISE)
 
 
 def refits(b: Base, rows: Rows, turns: int = 12) -> Array:

@@ -14,8 +14,9 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.theorems.head.rows.by_choice.metric import Metric, Taken, taken
-from certify.theorems.head.rows.pair_tree.bound import Bounds, formed, top
+from certify.theorems.head.rows.pair_tree.bound import Bounds, top
 from certify.theorems.head.rows.pair_tree.curves import FEWER, most_between
+from certify.theorems.head.rows.pair_tree.formed import formed
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
 
 LARGE, ROUGH = {2: 0.35, 3: 0.05}, 0.25

@@ -7,21 +7,24 @@ in the inverse of a matrix A below the curvature that rows keep on the way there
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
-from certify.rigor.blocked.grams import gram
+from certify.rigor.blocked.grams import gram, gram_of_roots
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.single.lengths import lengths_above
 from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.systems.head.rows.boxes.trap import whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.curves import EVEN, FEWER, curve, kept_part, most_between
+from certify.theorems.head.rows.pair_tree.formed import known_or_formed
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
+from certify.theorems.head.rows.pair_tree.together import Together
 
 FORMED, MANY, LABELS, WIDE = 640, 2560, 20480, 512
 """Pairs that are formed one by one; where there are more than WIDE steps, so many, and so many of labels."""
@@ -32,11 +35,11 @@ SMALL = 1.0
 TURNS, GROW, ROOM = 6, 1.12, 1.01
 """Attempts at a distance, what it grows by, and what a checker's own numbers may need."""
 
+PIECE = 512
+"""Rows at a time."""
+
 FIRST, FARTHEST = 0.02, 8.0
 """The distance that is tried first, and the largest."""
-
-PIECE = 64
-"""Pairs at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Bound:
         X, off, size: the inverse of A, its error, and a bound of its norm.
         rho: (f,) parts of the distance in the norm of A, the row's share of every choice; `far`: that of a far row.
         fixed: the part that does not depend on the choice.
-        reach: the distance at most, of all choices.
+        reach: the distance at most, of all choices; `needed`: (n,) how far margins move within it.
     """
 
     steps: Steps
@@ -64,6 +67,7 @@ class Bound:
     far: float
     fixed: float
     reach: float
+    needed: Array
 
     def drops(self, points: Array) -> tuple[Array, Array, Array]:
         """Margins of points at the centre, what each row may take of them, and what is taken anyway.
@@ -116,6 +120,17 @@ def top(values: Array, other: Array | float, k: int) -> Array:
     return np.asarray((both + max(k - f, 0) * floor) * RAISE)
 
 
+def _sides(T: Array, other: Array, k: int) -> tuple[Array, Array]:
+    """Upper bounds of the sums of the k largest in each row, and of the k largest of the opposite numbers."""
+    f = T.shape[1]
+    if f > 2 * k > 2:  # both are at the ends of what one partition leaves
+        T = np.partition(T, (k - 1, f - k), axis=1)
+        low, high = T[:, :k], T[:, f - k :]
+    else:
+        low = high = T
+    return top(np.maximum(high, 0.0), other, k), top(np.maximum(-low, 0.0), other, k)
+
+
 def _bends_less(second: Array, own: Array, moved: Array) -> NDArray[np.bool_]:
     """Rows where one bound of the slope's bends is less than growth by exponentials, at their longest move."""
     grown = np.expm1(np.minimum(moved, 50.0))
@@ -128,7 +143,7 @@ def _rows(st: Steps, h: int, k: int) -> _Rows:
     t, kept, T = c.at.t, c.kept, st.T[:, h:]
     other = st.most
     slack = k * st.off
-    up, down = top(np.maximum(T, 0.0), other, k) + slack, top(np.maximum(-T, 0.0), other, k) + slack
+    up, down = (x + slack for x in _sides(T, other, k))
     reach = np.maximum(up, down) * RAISE
     if not reach.max(initial=0.0) < FARTHEST * 16.0:
         raise OverflowError
@@ -155,34 +170,6 @@ def _rows(st: Steps, h: int, k: int) -> _Rows:
     return _Rows(least, most, second, third, moved * kept[:, None], virtual * kept)
 
 
-def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
-    """What pairs of steps do to the gradient beyond what each does, and the errors: `(pairs, p)`, `(pairs,)`."""
-    c, S = st.c, st.c.sums.S
-    n, p = S.shape
-    G, error = np.zeros((len(first), p)), np.zeros(len(first))
-    unit = (4.0 * st.blur + 4.0 * fp.dot_unit(n)) * RAISE
-    each = c.sums.norms @ st.P
-    still = float(c.sums.norms @ st.P0)
-    E, slope = st.by_step
-    for start in range(0, len(first), PIECE):
-        a, b = first[start : start + PIECE] + h, other[start : start + PIECE] + h
-        P = st.z * E[a]
-        P *= E[b]
-        P /= 1.0 + P
-        at = np.arange(len(a))
-        i, j = st.rows[a], st.rows[b]
-        gone = 0.0 if c.sums.relabels else 1.0  # rows whose labels change stay in the sum
-        x, y = gone * (P[at, i] - st.P[i, a]), gone * (P[at, j] - st.P[j, b])
-        P *= c.kept
-        sums = P @ c.sums.norms + each[a] + each[b] + still
-        P -= slope[a]
-        P -= slope[b]
-        P += st.P0
-        G[start : start + PIECE] = x[:, None] * S[i] + y[:, None] * S[j] - P @ S
-        error[start : start + PIECE] = unit * (sums + 4.0 * (c.sums.norms[i] + c.sums.norms[j])) * fp.sum_up(n)
-    return G, error
-
-
 class Bounds:
     """Everything that does not depend on the distance reached, for one h and k."""
 
@@ -191,7 +178,7 @@ class Bounds:
         self.rows = st.rows[h:]
         r = self.r = _rows(st, h, k)
         self.columns = np.arange(len(self.rows))
-        self.squares = r.moved * r.moved
+        self.crude = Together(st, r.moved, r.virtual)
         self.pairs: tuple[Rows, Rows] | None = None
         self.G, self.G_off = np.zeros((0, 0)), np.zeros(0)
         if k > 1:
@@ -236,45 +223,19 @@ class Bounds:
             take = np.argpartition(-C[a, b], most)[:most]
             a, b = a[take], b[take]
         self.pairs = a, b
-        self.G, self.G_off = formed(self.st, self.h, a, b)
+        self.G, self.G_off = known_or_formed(self.st, self.h, a, b)
 
     def gram(self, weight: Array, inverse_of: Array, long: Array) -> tuple[Array, Array, float]:
-        """What `Σ_j weight_j h_ijh_lj|s_j|` is at most in the norm of A: two steps, a step and a far row, two far rows.
-
-        Rows with an `inverse_of` their curvature count in squares, the others by their lengths. For a far row also
-        `Σ D_jτ_j² ≤ reach²`, so that the largest factor of it counts instead of a sum.
-        """
-        r, st = self.r, self.st
-        n = len(weight)
-        squares, linear = weight * weight * inverse_of * RAISE, np.where(inverse_of > 0.0, 0.0, weight * long)
-        bad = np.flatnonzero(linear > 0.0)
+        """What two steps do, a step and a far row, and two far rows."""
         f = len(self.rows) if self.k > 1 else 0  # one row has no pair
-        root = self.squares[:, :f] * np.sqrt(squares)[:, None]
-        Q = np.sqrt(root.T @ root * fp.sum_up(n)) * RAISE
-        if len(bad) and f:
-            Q = Q + (r.moved[bad].T * linear[bad]) @ r.moved[bad]
-        raised = fp.sum_up(n) * RAISE
-        if not len(st.far):
-            return Q * raised, np.zeros(len(Q)), 0.0
-        D = np.maximum(st.c.at.D - st.c.at.D_off, 2.0**-1000)
-        grown = np.where(r.virtual > 0.0, r.virtual / np.maximum(st.most, 2.0**-500), 0.0) * RAISE
-        ratio = weight * np.sqrt(inverse_of / D) * grown * st.reach * RAISE
-        far = r.virtual * r.virtual
-        q = np.minimum(np.sqrt((squares * far) @ self.squares), (ratio[:, None] * r.moved).max(axis=0))
-        one = min(float(np.sqrt(squares @ (far * far))), float((ratio * r.virtual).max()))
-        if len(bad):
-            push = linear[bad] * r.virtual[bad]
-            side = linear[bad] * grown[bad] * st.reach / np.sqrt(D[bad])
-            q = q + np.minimum(push @ r.moved[bad], np.sqrt((side * side) @ self.squares[bad]))
-            one += min(float(push @ r.virtual[bad]), float(np.sqrt((side * side) @ far[bad])))
-        return Q * raised, q * raised, one * raised
+        return self.crude.pairs(f, weight, inverse_of, long)
 
-    def found(self, codes: Codes) -> tuple[Bound, Array] | None:
-        """The bound for codes of how far margins may move, and how far they do; None where it is not proved."""
+    def found(self, codes: Codes) -> Bound | None:
+        """The bound for codes of how far margins may move, if they do not move farther; None where there is none."""
         st, r, c, k = self.st, self.r, self.st.c, self.k
         s, n = c.sums, len(c.sums.S)
         least = kept_part(r.least, decoded(codes)[0])
-        H, unit = gram(s.S, least)
+        H, unit = gram_of_roots(s.S, least) if s.vast else gram(s.S, least)
         H[np.diag_indices(len(H))] += s.decay
         unsure = (4.0 * unit * float(least @ (s.norms * s.norms)) * fp.sum_up(n)
                   + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
@@ -283,7 +244,8 @@ class Bounds:
         X, off = inv
         off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
         size = (fp.frobenius(X) + off) * RAISE
-        long = lengths(X, off, s.S, s.norms)
+        rough = lengths_above(s.short, s.norms, X, off) if s.vast else None
+        long = lengths(X, off, s.S, s.norms) if rough is None else rough
         kappa = np.zeros(len(self.rows) + 1) if s.relabels else self._leverage(X, off, least, long)
         if not kappa.max(initial=0.0) < 1.0:
             return None
@@ -304,7 +266,7 @@ class Bounds:
         reach = (float(top(rho[None, :], far, k)[0]) + fixed) * RAISE
         if not reach < np.inf:
             return None
-        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed, reach), reach * long * ROOM * RAISE
+        return Bound(st, self.h, k, codes, X, off, size, rho, far, fixed, reach, reach * long * ROOM * RAISE)
 
     def _shares(self, C: Array, C_far: Array, C_two: float, X: Array, off: float, size: float, long: Array,
                 inverse_of: Array) -> tuple[Array, float]:
@@ -316,7 +278,7 @@ class Bounds:
         beyond = 0.0
         if len(st.far) and not st.c.sums.relabels:
             away = r.most[st.far] * long[st.far]
-            C_far = (C_far + long[self.rows] * self.pulled_far + (self.away * away[:, None]).max(axis=0)) * RAISE
+            C_far = (C_far + long[self.rows] * self.pulled_far + _most(self.away, away)) * RAISE
             C_two = (C_two + 2.0 * float((away * st.across[st.far]).max())) * RAISE
             bend = np.minimum(THIRD, r.most[st.far]) * long[st.far]
             beyond = float((bend * self.together * self.together).max()) * self.part * RAISE
@@ -365,14 +327,23 @@ class Bounds:
         return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE
 
 
-def bound(st: Steps, h: int, k: int, first: float = FIRST, most: int | None = None) -> Bound | None:
+def _most(values: Array, weights: Array) -> Array:
+    """The largest weighed number of each column."""
+    found = np.zeros(values.shape[1])
+    for start in range(0, len(values), PIECE):
+        at = slice(start, start + PIECE)
+        found = np.maximum(found, (values[at] * weights[at, None]).max(axis=0, initial=0.0))
+    return found
+
+
+def bound(st: Steps, h: int, k: int, first: Array | float = FIRST, most: int | None = None) -> Bound | None:
     """A proved bound for the rows after the first h, k of which may follow; None where none was found.
 
     Args:
         st: the single steps.
         h: how many of their rows are kept out.
         k: rows that may follow.
-        first: the distance that is tried first.
+        first: the distance that is tried first, for each row or for all.
         most: how many pairs are formed one by one; None: few.
     """
     if not (h < len(st.rows) and np.isfinite(st.reach)) or (len(st.far) and k > len(st.rows) - h):
@@ -381,17 +352,14 @@ def bound(st: Steps, h: int, k: int, first: float = FIRST, most: int | None = No
         all_ = Bounds(st, h, k, most)
     except OverflowError:
         return None
-    moved = max(first, FIRST) * st.lengths
+    moved = np.maximum(first, FIRST) * st.lengths
     for _ in range(TURNS):
         codes = coded(moved[None, :])
         with np.errstate(over="ignore", invalid="ignore"):  # of far rows: what is not finite proves nothing
-            got = all_.found(codes)
-        if got is None:
+            found = all_.found(codes)
+        if found is None or (found.needed < decoded(codes)[0]).all():
+            return found
+        if not found.needed.max() < FARTHEST * 64.0:
             return None
-        found, needed = got
-        if (needed < decoded(codes)[0]).all():
-            return replace(found, codes=codes)
-        if not needed.max() < FARTHEST * 64.0:
-            return None
-        moved = needed * GROW
+        moved = found.needed * GROW
     return None

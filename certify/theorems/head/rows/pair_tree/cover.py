@@ -14,8 +14,9 @@ import numpy as np
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.theorems.head.rows.boxes.stated import coded
-from certify.theorems.head.rows.pair_tree.bound import Bounds, formed
+from certify.theorems.head.rows.pair_tree.bound import Bounds
 from certify.theorems.head.rows.pair_tree.curves import FEWER, kept_part
+from certify.theorems.head.rows.pair_tree.formed import formed
 from certify.theorems.head.rows.pair_tree.steps import Steps
 
 LOOKED_AT, ONE_IN, AT_ONCE = 1024, 72, 4000
@@ -57,7 +58,7 @@ def _apart(st: Steps, k: int, limit: int) -> Iterator[tuple[Steps, int]]:
             rest = np.setdiff1d(np.arange(len(st.rows)), hot)
             st, hot = permuted(st, np.concatenate([hot, rest])), np.arange(len(hot))
             got = Bounds(st, len(hot), k).found(coded(REACH * np.maximum(st.lengths, REACH)[None, :]))
-            if got is None or not (large := len(hot) + np.flatnonzero(got[0].rho > share)[: limit - len(hot)]).size:
+            if got is None or not (large := len(hot) + np.flatnonzero(got.rho > share)[: limit - len(hot)]).size:
                 break
             hot = np.concatenate([hot, large])
         rest = np.setdiff1d(np.arange(len(st.rows)), hot)

@@ -157,8 +157,7 @@ class Lasts:
 
 def last(b: Base, rows: Rows) -> tuple[Last | None, Rows]:
     """The bound for single rows but those that are to be refitted, and these; None where none was found."""
-    s = b.c.sums
-    size = lengths(b.X, b.off, s.S, s.norms)
+    size = b.lengths
     order, first = rows[np.argsort(-size[rows], kind="stable")], FIRST * size
     apart = order[:0]
     for _ in range(ROUNDS):

@@ -10,6 +10,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import met, oriented, refusal
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.pair_tree.columns import columns
 from certify.theorems.head.rows.pair_tree.steps import MOST
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
@@ -50,9 +51,10 @@ class PairTrees(Method):
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
         if change.relabels and head.n >= MANY and int(todo.sum()) * EACH < budget.left():
             return Part(self.name, np.zeros_like(todo), {}, why="so few predictions are taken one by one")
-        s, points = oriented(head, change)
+        own = columns(*oriented(head, change))
         hot = max(HOT, min(HOTTEST, head.n // 10))
-        tree = PairTree(s, points, budget.share(SHARE).left, APART if change.relabels else hot)
+        tree = PairTree(own.sums, own.points, budget.share(SHARE).left, APART if change.relabels else hot)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
+        own.widen(tree)
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     met(head, tree, change))

@@ -7,8 +7,8 @@ a relative error of z is one of p, so that no further exponential is formed for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.single import floats
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base
@@ -41,6 +42,9 @@ LEVERAGE, LIKE = 0.45, 20
 BITS = 56
 """Of a checker's rows, one less than they have."""
 
+LARGEST = 64.0
+"""Longest row of a table whose products are formed in single precision: underflow is counted for numbers up to it."""
+
 NEAR_ONE = 1.0 - 2.0**-10
 
 BLURRED = 0.5
@@ -62,6 +66,7 @@ class Steps:
         left: (f, p) float gradients without row i at the step; `left_off` (f,) their errors.
         reach: upper bound of the steps `π|s_i|` of the far rows, 0 without any, infinite where nothing is known.
         most, across: (n,) how far one of them moves a margin, and how far one does of another row.
+        known: pairs of them that were formed, by their rows.
     """
 
     b: Base
@@ -81,16 +86,12 @@ class Steps:
     reach: float
     most: Array
     across: Array
+    known: dict[str, Any] = field(default_factory=dict)
 
     @property
     def c(self) -> Centre:
         """The centre."""
         return self.b.c
-
-    @cached_property
-    def by_step(self) -> tuple[Array, Array]:
-        """E and P `(f, n)`: the numbers of a step side by side."""
-        return np.ascontiguousarray(self.E.T), np.ascontiguousarray(self.P.T)
 
 
 def lengths(X: Array, off: float, rows: Array, norms: Array) -> Array:
@@ -104,7 +105,7 @@ def in_order(b: Base, free: Rows) -> Rows:
     if not len(free):
         return free
     if s.relabels:  # a new label is a pull of 1, and takes no curvature away
-        return np.asarray(free[np.argsort(-lengths(b.X, b.off, s.S[free], s.norms[free]), kind="stable")])
+        return np.asarray(free[np.argsort(-b.lengths[free], kind="stable")])
     own = np.minimum(b.own[free], NEAR_ONE)
     heat = c.at.p[free] / (1.0 - own) * np.sqrt(np.maximum(own, 0.0) / np.maximum(c.at.D[free], 2.0**-500))
     levels = np.sort(heat)[::-1]
@@ -113,8 +114,14 @@ def in_order(b: Base, free: Rows) -> Rows:
     root = np.sqrt(c.at.D[free[some]])
     B = np.abs(s.S[free[some]] @ b.X @ s.S[free[some]].T) * np.outer(root, root)
     key = heat / like
-    key[some] = np.maximum(key[some], np.sort(B, axis=1)[:, -3:].sum(axis=1) / LEVERAGE)
+    key[some] = np.maximum(key[some], _three(B) / LEVERAGE)
     return np.asarray(free[np.argsort(-key, kind="stable")])
+
+
+def _three(B: Array) -> Array:
+    """The sums of the three largest of each row."""
+    f = B.shape[1]
+    return np.asarray((np.partition(B, f - 3, axis=1)[:, f - 3 :] if f > 3 else B).sum(axis=1))
 
 
 def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
@@ -133,14 +140,14 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
     if few is not None and few < len(mid):
         mid = order[:few]
     far = order[len(mid):]
-    size = lengths(b.X, b.off, S, s.norms)
+    size = b.lengths
     delta = flipped(b, mid) if s.relabels else _newton(b, mid)
     long = fp.row_norms(delta)
     T = S @ delta.T
     # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow
     unit = float(np.ldexp(1.0, int(np.frexp(np.abs(S).max(initial=0.0))[1]) - BITS))
     off = (fp.dot_unit(p) * s.norms + p * unit) * float(long.max(initial=0.0)) * RAISE
-    if not (np.isfinite(T).all() and np.abs(T).max(initial=0.0) < FARTHEST and np.abs(c.at.t).max() < FARTHEST):
+    if not (-FARTHEST < T.min(initial=0.0) and T.max(initial=0.0) < FARTHEST and np.abs(c.at.t).max() < FARTHEST):
         return None
     E, z = exp(-T), exp(-c.at.t)
     P, P0 = _slope(z[:, None] * E), _slope(z)
@@ -149,16 +156,13 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
     blur = (32.0 * U + 2.0 * float(c.at.off.max()) + 5.0 * float(off.max())) * RAISE
     if not blur < BLURRED:
         return None
-    own = P.copy()
-    W = c.w + delta
-    if s.relabels:  # −s with p(−t) is s with p(t) − 1
-        own[mid, np.arange(len(mid))] -= 1.0
-        weigh = P + np.abs(own)
-    else:
-        own[mid, np.arange(len(mid))] = 0.0
-        weigh = own
-    left = s.decay * W - own.T @ S
-    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * (s.norms @ weigh) * fp.sum_up(n)
+    W, each, weigh = c.w + delta, np.arange(len(mid)), s.norms @ P
+    own = P[mid, each]
+    P[mid, each] = own - 1.0 if s.relabels else 0.0  # −s with p(−t) is s with p(t) − 1
+    left = s.decay * W - P.T @ S
+    P[mid, each] = own
+    weigh = 2.0 * weigh + s.norms[mid] if s.relabels else weigh
+    left_off = (n * float(np.sqrt(p)) * unit + (blur + 2.0 * fp.dot_unit(n)) * weigh * fp.sum_up(n)
                 + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * (long + 2.0 * fp.row_norms(W))) * RAISE
     reach, most, across = _far(b, far, size)
     return Steps(b, mid, far, size, delta, T, off, E, z, P, P0, blur, left, left_off, reach, most, across)
@@ -177,22 +181,31 @@ def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
     pull = np.ones(len(far)) if s.relabels else (c.at.p[far] + c.at.p_off[far]) / (1.0 - b.own[far]) * RAISE
     heat = pull * size[far] * RAISE
     order = np.argsort(-heat, kind="stable")
-    Z, rest, live = s.S @ b.X, np.zeros(len(s.S)), np.arange(len(s.S))
+    S: NDArray[Any] = s.S
+    unit = 0.0
+    if s.vast and float(s.norms.max()) <= LARGEST and floats.products_are_exact():
+        S, unit = s.short, floats.dot_unit(s.S.shape[1] + 4)  # of either factor one rounding more
+    rest, live, longest = np.zeros(len(s.S)), np.arange(len(s.S)), 0.0
     place = np.zeros(len(s.S), np.int64)
     for start in range(0, len(far), AT_ONCE):
         done = heat[order[start]] * size[live] <= ENOUGH * across[live]
         rest[live[done]] = heat[order[start]] * size[live[done]]
         live = live[~done]
+        if not len(live):
+            break
         rows, own = far[order[start : start + AT_ONCE]], pull[order[start : start + AT_ONCE]]
-        K = np.abs(Z[live] @ s.S[rows].T)
-        K *= own
+        Y = (s.S[rows] @ b.X) * own[:, None]
+        longest = max(longest, float(fp.row_norms(Y).max()))
+        K = np.abs((S if len(live) == len(S) else S[live]) @ Y.T.astype(S.dtype))
         most[live] = np.maximum(most[live], K.max(axis=1, initial=0.0))
         place[:] = -1
         place[live] = np.arange(len(live))
         here = place[rows]
         K[here[here >= 0], np.flatnonzero(here >= 0)] = 0.0
         across[live] = np.maximum(across[live], K.max(axis=1, initial=0.0))
-    loose = b.off * s.norms * float((s.norms[far] * pull).max(initial=0.0))
+    loose = (b.off * float((s.norms[far] * pull).max(initial=0.0)) + (unit + 4.0 * U) * longest) * s.norms
+    if S is not s.S:
+        loose += s.S.shape[1] * floats.LOST * (1.0 + longest + s.norms)
     most, across = (np.maximum(x + loose, rest * RAISE) * RAISE for x in (most, across))
     return float(heat.max(initial=0.0)) * RAISE, most, across
 
@@ -202,20 +215,25 @@ def _slope(z: Array) -> Array:
 
 
 def _newton(b: Base, rows: Rows) -> Array:
-    """Proposals: Newton's method with the factor of the centre less the row."""
-    c, S = b.c, b.c.sums.S
-    Z = S[rows] @ b.X
-    own = np.einsum("ij,ij->i", Z, S[rows])
-    D = c.at.D[rows]
+    """Proposals: Newton's method with the factor of the centre less the row; of large tables in single precision."""
+    c = b.c
+    S: NDArray[Any] = c.sums.short if c.sums.vast else c.sums.S
+    kind = S.dtype
+    Z = c.sums.S[rows] @ b.X
+    own = np.einsum("ij,ij->i", Z, c.sums.S[rows])
+    D, p = c.at.D[rows], c.at.p
     room = np.maximum(1.0 - D * own, 1e-3)
-    delta = -(c.at.p[rows] / room)[:, None] * Z
+    delta = -(p[rows] / room)[:, None] * Z
     lift = D / room
+    z = np.exp(-np.maximum(c.at.t, -80.0)).astype(kind)
+    start, pull = c.sums.decay * c.w - (c.kept * p) @ c.sums.S, (c.kept * p).astype(kind)
     for turn in range(TURNS):
         live: NDArray[np.int64] = np.arange(len(rows) if turn < ONCE - 1 else min(LONG, len(rows)))
-        W = c.w + delta[live]
-        P = (0.5 - 0.5 * np.tanh(0.5 * (W @ S.T))) * c.kept
-        P[live, rows[live]] = 0.0
-        Y = (c.sums.decay * W - P @ S) @ b.X
-        Y += (np.einsum("ij,ij->i", Y, S[rows[live]]) * lift[live])[:, None] * Z[live]
+        # what slopes change, p(t + τ) − p(t) = p(t)(e^−τ − 1)/(1 + z), has all its digits however small it is
+        P: NDArray[Any] = np.expm1(np.clip((-delta[live]).astype(kind) @ S.T, -80.0, 80.0))
+        P *= pull / (1.0 + z * (1.0 + P))
+        P[live, rows[live]] = -pull[rows[live]]
+        Y = (start + c.sums.decay * delta[live] - P @ S) @ b.X
+        Y += (np.einsum("ij,ij->i", Y, c.sums.S[rows[live]]) * lift[live])[:, None] * Z[live]
         delta[live] -= Y
     return np.asarray(delta)

@@ -88,7 +88,7 @@ class PairTree(Tree):
     deep: bool = False
     effort: int = 0
     single: int = 0
-    reach: dict[int, float] = field(default_factory=dict)
+    reach: dict[int, Array] = field(default_factory=dict)
     ends: int = 0
     fewest: int = 0
     begun: float = 0.0
@@ -107,6 +107,11 @@ class PairTree(Tree):
         if self._is_deep(task):  # the fewer nodes a point has asked for below the root, the earlier it has its turn
             self.rank[live] += len(self.points) * np.maximum(found.node.h[live], 0)
         return children
+
+    def _rank(self, root: Node) -> None:
+        """Points that need fewer hot rows come first, in the unit of nodes below."""
+        super()._rank(root)
+        self.rank += len(self.points) * np.maximum(root.h, 0)
 
     def _ended(self, task: Task) -> None:
         if self.sums.relabels and task.k == 1 and task.parent == 0:
@@ -139,12 +144,12 @@ class PairTree(Tree):
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
         """A proved bound for the rows after the first h, or None."""
         self._say("tries")
-        first = WARM * self.reach.get(k, 0.0)
+        first = np.asarray(WARM * self.reach.get(k, 0.0))
         most = ROOT if not self.nodes and not self.sums.relabels and len(self.sums.S) < NOT_MANY else None
         found = bound(self.now, h, k, first, most) if self.now is not None and self.left() > 0.0 else None
         if found is None:
             return None
-        self.reach[k] = found.reach
+        self.reach[k] = found.needed / found.steps.lengths
         self._say("bounds")
         return Part(h, found.codes, order[h:], k, found)  # type: ignore[return-value]
 
@@ -167,6 +172,10 @@ class PairTree(Tree):
 
         low, high = np.zeros(len(points), np.int64), np.full(len(points), f + 1)
         live = np.arange(len(points))
+        good = holds(live, low)  # most points, below the root
+        high[good] = 0
+        live = live[~good]
+        low[live] = 1
         while len(live):
             middle = (low[live] + high[live]) // 2
             good = holds(live, middle)
@@ -251,8 +260,8 @@ class PairTree(Tree):
     def _by_steps(self, st: Steps, points: Array, order: Rows) -> tuple[Bound, NDArray[np.bool_]] | None:
         """A bound for all rows but the first few, which are to be refitted, and what it leaves open."""
         for h in ALONE:
-            if h < len(st.rows) and (found := bound(st, h, 1, WARM * self.reach.get(1, 0.0))) is not None:
-                self.reach[1] = found.reach
+            if h < len(st.rows) and (found := bound(st, h, 1, np.asarray(WARM * self.reach.get(1, 0.0)))) is not None:
+                self.reach[1] = found.needed / found.steps.lengths
                 margin, pushes, fixed = found.drops(points)
                 open_, f = np.ones((len(points), len(order)), bool), len(st.rows)
                 left = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
