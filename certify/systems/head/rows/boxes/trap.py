@@ -77,6 +77,11 @@ class Sums:
         unit = fp.dot_unit(points.shape[1] + (self.level != 0.0))
         return np.asarray(points @ aim - unit * norms * float(fp.row_norms(aim[None, :])[0]) * RAISE)
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest entry of a row, or of its opposite."""
+        return float(np.abs(self.S).max(initial=0.0))
+
     @property
     def vast(self) -> bool:
         """Whether the table is so large that its products take most of the time."""
@@ -211,7 +216,7 @@ def cut_squares(s: Sums) -> Array:
 
 def _unit(s: Sums) -> float:
     """That of its rows in whole numbers."""
-    return float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
+    return float(np.ldexp(1.0, int(np.frexp(s.largest)[1]) - 57))
 
 
 def top_sums(values: Array, k: int) -> tuple[Array, Array]:

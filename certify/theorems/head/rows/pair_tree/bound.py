@@ -35,11 +35,11 @@ SMALL = 1.0
 TURNS, GROW, ROOM = 6, 1.12, 1.01
 """Attempts at a distance, what it grows by, and what a checker's own numbers may need."""
 
-PIECE = 512
-"""Rows at a time."""
-
 FIRST, FARTHEST = 0.02, 8.0
 """The distance that is tried first, and the largest."""
+
+PIECE = 512
+"""Rows at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,16 +158,29 @@ def _rows(st: Steps, h: int, k: int) -> _Rows:
     later = exp(np.minimum(towards, 600.0)) * EVEN if k > 3 else 1.0  # triples are looked at where others moved margins
     second = np.where(near, second, own)
     third = np.where(near, most, own * later) * RAISE
-    moved, virtual = (np.abs(T) + st.off[:, None]) * RAISE, other
-    far = np.flatnonzero(~near & (kept > 0.0))
-    if len(far):
-        sign = np.sign(t[far])
-        away = (T[far] * sign[:, None] > st.off[far, None]) & (np.abs(t[far]) > c.at.off[far])[:, None]
-        grown = exp(np.minimum(moved[far], 600.0)) * EVEN - 1.0
-        moved[far] = np.where(away, moved[far], np.maximum(grown, moved[far]))
-        virtual = other.copy()
-        virtual[far] = exp(np.minimum(other[far], 600.0)) * EVEN - 1.0
-    return _Rows(least, most, second, third, moved * kept[:, None], virtual * kept)
+    grows = ~near & (kept > 0.0)
+    virtual = other.copy()
+    virtual[grows] = exp(np.minimum(other[grows], 600.0)) * EVEN - 1.0
+    return _Rows(least, most, second, third, _moved(st, T, grows), virtual * kept)
+
+
+def _moved(st: Steps, T: Array, grows: NDArray[np.bool_]) -> Array:
+    """How far steps move margins, as it counts in products: where that grows, `e^x − 1` unless away from 0."""
+    c, found = st.c, np.empty(T.shape)
+    for start in range(0, len(T), PIECE):
+        at = slice(start, start + PIECE)
+        some, t, off = T[at], c.at.t[at], st.off[at]
+        moved = np.abs(some)
+        moved += off[:, None]
+        moved *= RAISE
+        far = np.flatnonzero(grows[at])
+        if len(far):
+            sign = np.sign(t[far])
+            away = (some[far] * sign[:, None] > off[far, None]) & (np.abs(t[far]) > c.at.off[at][far])[:, None]
+            grown = exp(np.minimum(moved[far], 600.0)) * EVEN - 1.0
+            moved[far] = np.where(away, moved[far], np.maximum(grown, moved[far]))
+        found[at] = moved * c.kept[at, None]
+    return found
 
 
 class Bounds:

@@ -29,6 +29,9 @@ change, and how many more may be; that many are looked at by leverage."""
 LONG, TURNS, ONCE = 64, 7, 2
 """Rows that move most, and Newton steps of theirs; steps of the others."""
 
+NEAR = 1e-7
+"""Squared length of the longest step of Newton's method after which none follows where a table is large."""
+
 AT_ONCE, ENOUGH = 256, 1.02
 """Far rows at a time, those of the longest steps first; a row whose length allows the others no more than so many times
 what products have shown is done."""
@@ -145,7 +148,7 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
     long = fp.row_norms(delta)
     T = S @ delta.T
     # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow
-    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(S).max(initial=0.0))[1]) - BITS))
+    unit = float(np.ldexp(1.0, int(np.frexp(s.largest)[1]) - BITS))
     off = (fp.dot_unit(p) * s.norms + p * unit) * float(long.max(initial=0.0)) * RAISE
     if not (-FARTHEST < T.min(initial=0.0) and T.max(initial=0.0) < FARTHEST and np.abs(c.at.t).max() < FARTHEST):
         return None
@@ -233,7 +236,11 @@ def _newton(b: Base, rows: Rows) -> Array:
         P: NDArray[Any] = np.expm1(np.clip((-delta[live]).astype(kind) @ S.T, -80.0, 80.0))
         P *= pull / (1.0 + z * (1.0 + P))
         P[live, rows[live]] = -pull[rows[live]]
-        Y = (start + c.sums.decay * delta[live] - P @ S) @ b.X
+        G = start + c.sums.decay * delta[live] - P @ S
+        Y = G @ b.X
+        near = c.sums.vast and turn > 0 and float(np.einsum("ij,ij->i", G, Y).max(initial=0.0)) < NEAR
         Y += (np.einsum("ij,ij->i", Y, c.sums.S[rows[live]]) * lift[live])[:, None] * Z[live]
         delta[live] -= Y
+        if near:
+            break
     return np.asarray(delta)

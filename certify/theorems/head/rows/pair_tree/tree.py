@@ -84,6 +84,7 @@ class PairTree(Tree):
     now: Steps | None = field(default=None)
     inverse: Base | None = field(default=None)
     last: bool = False
+    again: bool = False
     little: bool = False
     deep: bool = False
     effort: int = 0
@@ -94,7 +95,7 @@ class PairTree(Tree):
     begun: float = 0.0
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
-        self.last = task.k == 1
+        self.last, self.again = task.k == 1, False
         self.little = task.k == 2 and task.parent >= 0 and not self.sums.relabels
         self.deep = self._is_deep(task)
         return super()._work(task, live)
@@ -144,12 +145,13 @@ class PairTree(Tree):
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
         """A proved bound for the rows after the first h, or None."""
         self._say("tries")
-        first = np.asarray(WARM * self.reach.get(k, 0.0))
+        at = -k if self.again else k  # later bounds of a node are for more rows apart, and nearer
+        first = np.asarray(WARM * self.reach.get(at, self.reach.get(k, 0.0)))
         most = ROOT if not self.nodes and not self.sums.relabels and len(self.sums.S) < NOT_MANY else None
         found = bound(self.now, h, k, first, most) if self.now is not None and self.left() > 0.0 else None
         if found is None:
             return None
-        self.reach[k] = found.needed / found.steps.lengths
+        self.reach[at], self.again = found.needed / found.steps.lengths, True
         self._say("bounds")
         return Part(h, found.codes, order[h:], k, found)  # type: ignore[return-value]
 

@@ -14,6 +14,7 @@ from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.systems.head.rows.weights import RowWeights
+from certify.theorems.head.rows import box
 from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.claims import in_python, remedy
 from certify.theorems.head.rows.energy import method as energy
@@ -185,6 +186,15 @@ def test_a_tree_of_few_deletions_goes_before_covers():
         names = list(order(head, any_rows(head, count, relabels), Budget(10.0), ("cells", "box_tree")))
         assert names[0] == first and sorted(names) == ["box_tree", "cells"]
     assert list(order(head, any_rows(head, 3, False), Budget(10.0), ("cells",))) == ["cells"]
+
+
+@pytest.mark.parametrize(("count", "seconds", "large", "late"), [
+    (4, 600.0, True, True), (3, 600.0, True, False), (4, 60.0, True, False), (4, 600.0, False, False)])
+def test_one_box_goes_after_a_tree_of_pairs_where_it_takes_long(count, seconds, large, late, monkeypatch):
+    head = drawn_head(np.random.default_rng(3), "logistic", n=30)
+    monkeypatch.setattr(box, "LARGE", head.phi.size + (not large))
+    names = list(order(head, any_rows(head, count, False), Budget(seconds), ("box", "pair_tree")))
+    assert names == (["pair_tree", "box"] if late else ["box", "pair_tree"])
 
 
 @pytest.mark.parametrize(("seconds", "wanted"), [(0.0, "the time was up"), (30.0, "ended before the time was up")])
