@@ -27,21 +27,24 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
 
     Of a large table a Hessian takes most of the time: it is formed in single precision, and used again near the end.
     """
-    S, large = s.S, s.vast
-    H, before = None, np.inf
+    S, rough = s.S, s.halved
+    H, before, again = np.zeros((0, 0)), np.inf, False
     for _ in range(rounds):
         t = S @ w
         p = 0.5 - 0.5 * np.tanh(0.5 * t)
         g = s.decay * w - (kept * p) @ S
-        if H is None or not large or not before < STILL:
+        if not again:
             weights = kept * p * (1.0 - p)
-            H = _hessian(s, weights) if large else np.asarray((S.T * weights) @ S)
+            H = _hessian(s, weights) if rough else np.asarray((S.T * weights) @ S)
             H[np.diag_indices(len(H))] += s.decay
         try:
             step = np.linalg.solve(H, -g)
         except np.linalg.LinAlgError:
-            return w
+            step = np.full_like(w, np.nan)
         fall = float(-(g @ step))
+        if rough and not 0.0 < fall <= before:  # what lacks half the digits may lead astray
+            rough, again = False, False
+            continue
         if not fall > 0.0:
             return w
         size = 1.0
@@ -55,7 +58,7 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
         w = w + size * step
         if fall < tolerance:
             return w
-        before = fall if fall < FALLS * before else np.inf
+        again, before = rough and fall < min(STILL, FALLS * before), fall
     return w
 
 

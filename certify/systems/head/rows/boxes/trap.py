@@ -29,6 +29,9 @@ AT_ONCE = 1 << 22
 VAST = 1 << 21
 """Entries of a table from which on half of what is symmetric is formed, and what is only bounded has half the bits."""
 
+LONGEST = 64.0
+"""Longest row for which that is done: underflow is counted for numbers up to it."""
+
 LEVERAGE = 1e-3
 """Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
 
@@ -86,6 +89,11 @@ class Sums:
     def vast(self) -> bool:
         """Whether the table is so large that its products take most of the time."""
         return self.S.size >= VAST
+
+    @property
+    def halved(self) -> bool:
+        """Whether half the bits are used where they are enough."""
+        return self.vast and float(self.norms.max()) <= LONGEST
 
     @cached_property
     def short(self) -> NDArray[np.float32]:

@@ -257,7 +257,7 @@ class Bounds:
         X, off = inv
         off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
         size = (fp.frobenius(X) + off) * RAISE
-        rough = lengths_above(s.short, s.norms, X, off) if s.vast else None
+        rough = lengths_above(s.short, s.norms, X, off) if s.halved else None
         long = lengths(X, off, s.S, s.norms) if rough is None else rough
         kappa = np.zeros(len(self.rows) + 1) if s.relabels else self._leverage(X, off, least, long)
         if not kappa.max(initial=0.0) < 1.0:

@@ -9,7 +9,7 @@ from certify.rigor.fp import RAISE, Array
 from certify.rigor.single import floats
 from certify.rigor.single.pieces import product, terms
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.theorems.head.rows.pair_tree.steps import LARGEST, Steps
+from certify.theorems.head.rows.pair_tree.steps import Steps
 
 PIECE, SMALLER = 64, 16
 """Pairs at a time, and of a large table, where each has so many slopes."""
@@ -47,7 +47,7 @@ def formed(st: Steps, h: int, first: Rows, other: Rows) -> tuple[Array, Array]:
     n, p = s.S.shape
     G, error = np.zeros((len(first), p)), np.zeros(len(first))
     unit = (4.0 * st.blur + 4.0 * fp.dot_unit(n)) * RAISE
-    halved = s.vast and float(norms.max()) <= LARGEST and floats.products_are_exact()
+    halved = s.halved and floats.products_are_exact()
     piece, together = (SMALLER, TOGETHER) if halved else (PIECE, PIECE)
     bends = _Bends(st, first + h, other + h)
     held = np.empty((min(together, len(first)), n), np.float32 if halved else np.float64)

@@ -45,9 +45,6 @@ LEVERAGE, LIKE = 0.45, 20
 BITS = 56
 """Of a checker's rows, one less than they have."""
 
-LARGEST = 64.0
-"""Longest row of a table whose products are formed in single precision: underflow is counted for numbers up to it."""
-
 NEAR_ONE = 1.0 - 2.0**-10
 
 BLURRED = 0.5
@@ -186,7 +183,7 @@ def _far(b: Base, far: Rows, size: Array) -> tuple[float, Array, Array]:
     order = np.argsort(-heat, kind="stable")
     S: NDArray[Any] = s.S
     unit = 0.0
-    if s.vast and float(s.norms.max()) <= LARGEST and floats.products_are_exact():
+    if s.halved and floats.products_are_exact():
         S, unit = s.short, floats.dot_unit(s.S.shape[1] + 4)  # of either factor one rounding more
     rest, live, longest = np.zeros(len(s.S)), np.arange(len(s.S)), 0.0
     place = np.zeros(len(s.S), np.int64)
@@ -220,7 +217,7 @@ def _slope(z: Array) -> Array:
 def _newton(b: Base, rows: Rows) -> Array:
     """Proposals: Newton's method with the factor of the centre less the row; of large tables in single precision."""
     c = b.c
-    S: NDArray[Any] = c.sums.short if c.sums.vast else c.sums.S
+    S: NDArray[Any] = c.sums.short if c.sums.halved else c.sums.S
     kind = S.dtype
     Z = c.sums.S[rows] @ b.X
     own = np.einsum("ij,ij->i", Z, c.sums.S[rows])
