@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.systems.head.rows.boxes.trap import Sums
+from certify.systems.head.rows.boxes.sums import Sums
 from certify.theorems.head.rows.by_choice.metric import FEW, MORE
 from certify.theorems.head.rows.by_choice.pieces import Pieces
 from tests.containment.rigor import Violation

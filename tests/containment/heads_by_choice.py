@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
-from certify.systems.head.rows.boxes.trap import Sums, centre
+from certify.systems.head.rows.boxes.sums import Sums
+from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base

@@ -18,7 +18,7 @@ from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.steps import steps as check_steps
 from certify.check.theorems.head.rows.pair_tree.together import both
 from certify.finders.head.boxes import minimiser
-from certify.systems.head.rows.boxes import trap
+from certify.systems.head.rows.boxes import sums
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
@@ -48,9 +48,9 @@ def changed_rows_pairs(rng: np.random.Generator) -> Outcome:
     if b is None:
         return "refused"
     order = stepping.in_order(b, np.arange(n))[: int(rng.integers(k + 1, n + 1))]
-    vast = 1 if formed % 2 else trap.VAST  # half of them as if their tables were large
+    vast = 1 if formed % 2 else sums.VAST  # half of them as if their tables were large
     with (patch.multiple(stepping, MOST=own, ALONE=own, SPARE=0), patch.multiple(bounds, FORMED=formed, SMALL=small),
-          patch.object(trap, "VAST", vast)):
+          patch.object(sums, "VAST", vast)):
         st = stepping.steps(b, order, k)
         found = None if st is None else bounds.bound(st, int(rng.integers(0, max(1, len(st.rows) - k))), k)
     if st is None or found is None:

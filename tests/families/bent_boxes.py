@@ -8,7 +8,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.systems.head.rows.boxes.trap import Sums, centre, sums
+from certify.systems.head.rows.boxes.sums import Sums, sums
+from certify.systems.head.rows.boxes.trap import centre
 from certify.theorems.head.rows.bent_box.image import Bent
 from certify.theorems.head.rows.bent_box.search import box
 from tests.families.logistic_heads import refit

@@ -8,6 +8,7 @@ from flint import arb, ctx
 from certify.check.theorems.head.rows.boxes import leaves as check
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums
 from certify.check.theorems.head.rows.boxes.trap import centre
+from certify.systems.head.rows.boxes import sums as tables
 from certify.systems.head.rows.boxes import trap
 from certify.theorems.head.rows.boxes import leaves
 from tests.containment.rigor import Violation
@@ -20,7 +21,7 @@ def rows_left_out() -> None:
     """The prover's distance from weights to the refit, where the rows with most of the curvature are left out."""
     for relabels in (False, True):
         w, true = weights_and_distance(relabels)
-        b = leaves.base(trap.centre(trap.sums(ROWS, DECAY, relabels=relabels), np.ones(len(ROWS)), np.zeros(1)))
+        b = leaves.base(trap.centre(tables.sums(ROWS, DECAY, relabels=relabels), np.ones(len(ROWS)), np.zeros(1)))
         if b is not None and float(leaves.judged(b, np.array([CHANGED]), w[None, :])[0]) < true * (1 - 1e-9):
             raise Violation("a refit lies farther away")
 

@@ -88,7 +88,7 @@ ROWS: tuple[Mutant, ...] = (
     # D6
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
     Mutant("tree: a leaf that fails does not count", TREE, "        self.failed[live[~stand]] = True", "        pass", ("rows_box_tree@2",)),
-    Mutant("tree: a changed row keeps its label", TRAP, "        S[list(rows)] *= -1.0\n", "        S[list(rows)] *= 1.0\n", ("rows_box_tree@1",)),
+    Mutant("tree: a changed row keeps its label", SYSTEM + "boxes/sums.py", "        S[list(rows)] *= -1.0\n", "        S[list(rows)] *= 1.0\n", ("rows_box_tree@1",)),
     Mutant("leaves: rows that are left out keep their curvature", LEAVES, "most[some[less]], gone[some[less]] = bound, out[less]", "most[some[less]] = bound", ("rows_left_out",)),
     Mutant("leaves: rows that are left out have none", LEAVES, "out = own[some] + (lost", "out = own[some] + 0.0 * (lost", ("rows_left_out",)),
     Mutant("check leaves: rows that are left out keep their curvature", CHECK + "boxes/leaves.py", "best, found = factor, (arb(rest), arb(gone))", "best, found = factor, (arb(rest), own)", ("checked_rows_left_out",)),

@@ -8,7 +8,8 @@ import numpy as np
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, trap
+from certify.systems.head.rows.boxes.sums import Sums
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, trap
 
 ROUNDS = 40
 CAP = 25.0

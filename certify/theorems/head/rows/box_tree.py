@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.rigor.fp import Array
-from certify.systems.head.rows.boxes.trap import Sums, sums
+from certify.systems.head.rows.boxes.sums import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.boxes.many_leaves import LARGE

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from certify.finders.head import boxes
-from certify.systems.head.rows.boxes import trap
-from certify.systems.head.rows.boxes.trap import Sums, sums
+from certify.systems.head.rows.boxes import sums as tables
+from certify.systems.head.rows.boxes.sums import Sums, sums
 
 
 def drawn(spread: float, decay: float) -> Sums:
@@ -28,7 +28,7 @@ def test_half_the_bits_lead_to_the_same_minimiser(spread: float, decay: float, m
     monkeypatch.setattr(boxes, "_hessian", counted)
     w = boxes.minimiser(s, s.whole, np.zeros(6))
     assert not formed
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(tables, "VAST", 1)
     near = boxes.minimiser(s, s.whole, np.zeros(6))
     assert formed and np.allclose(s.S @ near, s.S @ w, rtol=0.0, atol=1e-7)
 
@@ -38,12 +38,12 @@ def test_a_matrix_that_leads_astray_is_formed_again_with_all_bits(matrix: np.nda
                                                                   ) -> None:
     s = drawn(0.0, 1.0)
     w = boxes.minimiser(s, s.whole, np.zeros(6))
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(tables, "VAST", 1)
     monkeypatch.setattr(boxes, "_hessian", lambda of, weights: matrix - 2.0 * np.eye(6))
     assert np.allclose(boxes.minimiser(s, s.whole, np.zeros(6)), w, rtol=0.0, atol=1e-9)
 
 
 def test_long_rows_have_all_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(tables, "VAST", 1)
     s = sums(1e30 * drawn(0.0, 1.0).S, np.ones(6))
     assert not s.halved and np.isfinite(boxes.minimiser(s, s.whole, np.zeros(6))).all()

@@ -19,18 +19,8 @@ from certify.systems.head.rows.boxes.bends import bends
 from certify.systems.head.rows.boxes.inverses import judged
 from certify.systems.head.rows.boxes.pulls import Pulls, pulls
 from certify.systems.head.rows.boxes.slabs import Rows, secants
-from certify.systems.head.rows.boxes.trap import (
-    LEVERAGE,
-    Centre,
-    Slabs,
-    cut_squares,
-    seen,
-    short,
-    squares,
-    top_sum,
-    top_sums,
-    whole_numbers,
-)
+from certify.systems.head.rows.boxes.sums import cut_squares, whole_numbers
+from certify.systems.head.rows.boxes.trap import LEVERAGE, Centre, Slabs, seen, short, squares, top_sum, top_sums
 from certify.theorems.head.rows.bent_box.spectra import Whitened, largest, whitened
 
 TINY = 2.0**-20

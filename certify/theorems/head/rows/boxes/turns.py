@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from certify.finders.head import boxes
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Sums
+from certify.systems.head.rows.boxes.sums import Sums
 from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.jobs import AHEAD, Crew
 

@@ -18,7 +18,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.spectral import spectral
 from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import whole_numbers
+from certify.systems.head.rows.boxes.sums import whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.bound import top
 from certify.theorems.head.rows.pair_tree.curves import EVEN, kept_part

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
-from certify.systems.head.rows.boxes.trap import Sums, centre
+from certify.systems.head.rows.boxes.sums import Sums
+from certify.systems.head.rows.boxes.trap import centre
 from certify.theorems.head.rows.boxes.leaves import Base, base
 from certify.theorems.head.rows.group_tree.pulls import Pulls, Whole, pulls
 from certify.theorems.head.rows.group_tree.steps import Steps, judged, steps

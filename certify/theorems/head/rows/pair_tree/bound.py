@@ -19,7 +19,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.single.lengths import lengths_above
 from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
-from certify.systems.head.rows.boxes.trap import whole_numbers
+from certify.systems.head.rows.boxes.sums import whole_numbers
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.curves import EVEN, FEWER, curve, kept_part, most_between
 from certify.theorems.head.rows.pair_tree.formed import known_or_formed

@@ -13,7 +13,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Sums
+from certify.systems.head.rows.boxes.sums import Sums
 from certify.theorems.head.rows.boxes.turns import Turns
 
 

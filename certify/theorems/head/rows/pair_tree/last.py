@@ -15,7 +15,8 @@ from certify.rigor.blocked.grams import gram
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
-from certify.systems.head.rows.boxes.trap import short, whole_numbers
+from certify.systems.head.rows.boxes.sums import whole_numbers
+from certify.systems.head.rows.boxes.trap import short
 from certify.theorems.head.rows.boxes.leaves import Base
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded
 from certify.theorems.head.rows.pair_tree.curves import FEWER, curve, kept_part, most_between

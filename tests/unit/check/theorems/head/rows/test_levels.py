@@ -17,7 +17,7 @@ from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.energy import replay
 from certify.check.theorems.head.rows.head import BITS
 from certify.format.refusal import Invalid
-from certify.systems.head.rows.boxes.trap import Sums
+from certify.systems.head.rows.boxes.sums import Sums
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.bent_box import method as bent_box

@@ -11,7 +11,8 @@ from certify.rigor import fp
 from certify.systems.head.rows.boxes.bends import bends
 from certify.systems.head.rows.boxes.pulls import Ratios, pulls
 from certify.systems.head.rows.boxes.slabs import secants
-from certify.systems.head.rows.boxes.trap import Slabs, centre, sums
+from certify.systems.head.rows.boxes.sums import sums
+from certify.systems.head.rows.boxes.trap import Slabs, centre
 from certify.theorems.head.rows.bent_box import image
 from certify.theorems.head.rows.bent_box.image import Bent, Linear, Taken, bent, linear
 from tests.families.logistic_heads import refit

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from certify.format.errors import EnclosureError
-from certify.systems.head.rows.boxes.trap import sums
+from certify.systems.head.rows.boxes.sums import sums
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.bent_box import image, method, search
 from certify.theorems.head.rows.bent_box.image import Bent, Image

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from certify.rigor.fp import Array
-from certify.systems.head.rows.boxes.trap import Sums, centre, sums
+from certify.systems.head.rows.boxes.sums import Sums, sums
+from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import BoxTree
 from certify.theorems.head.rows.boxes import tree

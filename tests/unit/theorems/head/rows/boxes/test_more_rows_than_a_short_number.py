@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certify.systems.head.rows.boxes.trap import sums
+from certify.systems.head.rows.boxes.sums import sums
 from certify.theorems.head.rows.boxes import tree
 
 

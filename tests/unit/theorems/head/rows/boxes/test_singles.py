@@ -18,7 +18,8 @@ from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
-from certify.systems.head.rows.boxes.trap import Sums, centre, sums
+from certify.systems.head.rows.boxes.sums import Sums, sums
+from certify.systems.head.rows.boxes.trap import centre
 from certify.theorems.head.rows.boxes.leaves import Base, base
 from certify.theorems.head.rows.boxes.singles import open_rows, rough, sharp, steps
 

@@ -9,7 +9,7 @@ import pytest
 from flint import ctx
 
 from certify.check.theorems.head.rows import pair_tree as check_tree
-from certify.systems.head.rows.boxes import trap
+from certify.systems.head.rows.boxes import sums
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented
@@ -34,7 +34,7 @@ def widened(head: Head, entries: np.ndarray) -> Head:
 @pytest.mark.parametrize("vast", [1, 1 << 21])
 def test_what_is_proved_and_stated_is_what_all_refits_say(
         size: float, vast: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trap, "VAST", vast)
+    monkeypatch.setattr(sums, "VAST", vast)
     stays = 0
     for seed, count in ((0, 2), (1, 3)):
         rng = np.random.default_rng([seed, 5, 9])

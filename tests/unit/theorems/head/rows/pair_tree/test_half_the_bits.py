@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certify.systems.head.rows.boxes import trap
+from certify.systems.head.rows.boxes import sums
 from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
@@ -31,7 +31,7 @@ def test_pairs_are_formed_within_their_errors(seed: int, monkeypatch: pytest.Mon
     st = drawn(seed)
     a, b = np.triu_indices(9, 1)
     G, off = formed(st, 2, a, b)
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(sums, "VAST", 1)
     short, more = formed(st, 2, a, b)
     apart = np.sqrt(((short - G) ** 2).sum(axis=1))
     assert (apart <= off + more).all() and apart.max() > off.max() and more.max() < 1e-3
@@ -56,7 +56,7 @@ def test_pairs_by_lengths_are_no_shorter(seed: int, light: float, monkeypatch: p
     weight, long = rng.uniform(0.0, 0.2, n), rng.uniform(0.1, 1.0, n)
     inverse_of = rng.uniform(1.0, 50.0, n) * (rng.random(n) < light)
     exact = Bounds(st, 2, 3).gram(weight, inverse_of, long)
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(sums, "VAST", 1)
     short = Bounds(st, 2, 3).gram(weight, inverse_of, long)
     for all_, half in zip(exact, short, strict=True):
         assert (np.asarray(half) >= np.asarray(all_) * (1.0 - 1e-10)).all()
@@ -71,7 +71,7 @@ def test_a_bound_is_hardly_larger(k: int, monkeypatch: pytest.MonkeyPatch) -> No
         return one
 
     exact = found()
-    monkeypatch.setattr(trap, "VAST", 1)
+    monkeypatch.setattr(sums, "VAST", 1)
     half = found()
     assert half.reach == pytest.approx(exact.reach, rel=0.01)
     again = bound(half.steps, 3, k, 1.2 * half.needed / half.steps.lengths)

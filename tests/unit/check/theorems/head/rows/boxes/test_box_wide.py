@@ -13,7 +13,8 @@ from certify.check.theorems.head.rows import box as checker
 from certify.check.theorems.head.rows import box_tree as tree_checker
 from certify.check.theorems.head.rows.boxes.largest import _ends
 from certify.format.refusal import Invalid
-from certify.systems.head.rows.boxes.trap import Slabs, centre, sums, trap
+from certify.systems.head.rows.boxes.sums import sums
+from certify.systems.head.rows.boxes.trap import Slabs, centre, trap
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead

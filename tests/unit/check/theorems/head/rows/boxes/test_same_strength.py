@@ -10,7 +10,7 @@ from certify.check.theorems.head.rows import box_tree
 from certify.check.theorems.head.rows.boxes.fixed_rows import few, power, size
 from certify.check.theorems.head.rows.boxes.largest import BACK
 from certify.check.theorems.head.rows.boxes.trap import above_ratio
-from certify.systems.head.rows.boxes.trap import sums, whole_numbers
+from certify.systems.head.rows.boxes.sums import sums, whole_numbers
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead
