@@ -12,6 +12,8 @@ PAIRS: tuple[Mutant, ...] = (
     Mutant("pairs: signed pairs are a tenth", PROVER + "bound.py", "C[a, b] = C[b, a] = np.minimum(signed, C[a, b]) * RAISE", "C[a, b] = C[b, a] = 0.1 * np.minimum(signed, C[a, b]) * RAISE", ("changed_rows_pairs@1",)),
     Mutant("pairs: steps leave no gradient", PROVER + "bound.py", "rho = (single + st.left_off[self.h :] * np.sqrt(size)) * RAISE", "rho = 0.0 * single", ("changed_rows_pairs@2",)),
     Mutant("pairs: no triples", PROVER + "bound.py", "return top(C, C_far, k - 1) / 6.0 * RAISE, far * RAISE", "return 0.0 * top(C, C_far, k - 1), 0.0 * far", ("changed_rows_pairs@37",)),
+    Mutant("pairs: half the bits see little of what pairs do", "rigor/single/grams.py", "return np.asarray(found * (1.0 + 2.0 * dot_unit(ROWS + 8)))", "return np.asarray(found * 0.01)", ("changed_rows_pairs@37",)),
+    Mutant("pairs: half the bits shorten rows", PROVER + "bound.py", "long = lengths(X, off, s.S, s.norms) if rough is None else rough", "long = lengths(X, off, s.S, s.norms) if rough is None else 0.1 * rough", ("changed_rows_pairs@2",)),
     Mutant("labels' pairs: no pair costs anything", PROVER + "bound.py", "share = (0.5 * top(C, C_far, k - 1) + long", "share = (0.0 * top(C, C_far, k - 1) + long", ("changed_labels_pairs@0",)),
     Mutant("labels' pairs: slopes hardly bend", PROVER + "bound.py", "second = np.minimum(THIRD * kept, most", "second = np.minimum(0.01 * THIRD * kept, 0.01 * most", ("changed_labels_pairs@0",)),
     Mutant("labels, last: slopes do not bend", PROVER + "last.py", "rho = (0.5 * np.concatenate(parts) + rest)", "rho = (0.05 * np.concatenate(parts) + rest)", ("changed_labels_pairs@0",)),
