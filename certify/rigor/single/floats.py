@@ -80,16 +80,16 @@ def exp(x: Short) -> Short:
 @cache
 def products_are_exact() -> bool:
     """Whether products of whole numbers in single precision are exact: with bfloat16, tf32 or Strassen they are not."""
-    return all(is_exact(size, np.matmul) and _squares_are_exact(size) for size in (64, 300))
+    return all(is_exact(size, np.matmul) and squares_are_exact(size, lambda R: R.T @ R) for size in (64, 300))
 
 
-def _squares_are_exact(size: int) -> bool:
+def squares_are_exact(size: int, product: Callable[[Short], Short]) -> bool:
     """The same of a matrix with itself, which other code multiplies: long whole numbers with short ones."""
     rng = np.random.default_rng(20260103)
     A: NDArray[np.int64] = rng.integers(-(2**12), 2**12, (size, size)) | 1
     B: NDArray[np.int64] = rng.integers(-4, 5, (size, size))
     R = np.concatenate([A, B], axis=1).astype(np.float32)
-    return np.array_equal((R.T @ R)[size:].astype(np.int64), B.T @ np.concatenate([A, B], axis=1))
+    return np.array_equal(product(R)[size:].astype(np.int64), B.T @ np.concatenate([A, B], axis=1))
 
 
 def is_exact(size: int, product: Callable[[Short, Short], Short]) -> bool:

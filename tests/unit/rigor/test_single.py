@@ -173,4 +173,9 @@ def test_there_are_no_lengths_of_long_rows_or_in_no_norm() -> None:
 
 
 def test_a_matrix_with_itself_is_looked_at_too() -> None:
-    assert single._squares_are_exact(64)
+    def few_bits(R: single.Short) -> single.Short:
+        short = (np.ascontiguousarray(R).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)  # as bfloat16 has
+        return np.asarray(short.T @ short)
+
+    assert single.squares_are_exact(64, lambda R: R.T @ R)
+    assert not single.squares_are_exact(64, few_bits)

@@ -48,8 +48,12 @@ class Columns:
 
 
 def columns(s: Sums, points: Array) -> Columns:
-    """The same sum and points without columns of zeros."""
-    empty = ~s.S.any(axis=0) & (s.decay > s.decay_off)
+    """The same sum and points without columns of zeros; of small tables with them, as they take no time there.
+
+    The last column is never touched: it holds the threshold and the sides of points (`Sums.level`).
+    """
+    empty = ~s.S.any(axis=0) & (s.decay > s.decay_off) & np.full(s.S.shape[1], s.vast)
+    empty[-1] = False
     zeros = np.flatnonzero(empty)
     if not len(zeros):
         return Columns(s, points, s, np.arange(len(empty)))

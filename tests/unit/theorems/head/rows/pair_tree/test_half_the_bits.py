@@ -10,7 +10,8 @@ from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base
-from certify.theorems.head.rows.pair_tree.bound import Bound, Bounds, bound
+from certify.theorems.head.rows.pair_tree import steps as steps_module
+from certify.theorems.head.rows.pair_tree.bound import Bound, Bounds, _sides, bound
 from certify.theorems.head.rows.pair_tree.formed import formed, known_or_formed
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from tests.families.logistic_heads import logistic_head
@@ -76,3 +77,40 @@ def test_a_bound_is_hardly_larger(k: int, monkeypatch: pytest.MonkeyPatch) -> No
     assert half.reach == pytest.approx(exact.reach, rel=0.01)
     again = bound(half.steps, 3, k, 1.2 * half.needed / half.steps.lengths)
     assert again is not None and again.reach == pytest.approx(half.reach, rel=0.05)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("f", [1, 2, 5, 7, 11, 600])  # numpy sorts few numbers whole
+def test_both_ends_are_the_largest_sums(f: int, k: int) -> None:
+    rng = np.random.default_rng([f, k])
+    T, other = rng.standard_normal((30, f)) ** 3, np.abs(rng.standard_normal(30)) * (rng.random(30) < 0.5)
+    for got, values in zip(_sides(T, other, k), (T, -T), strict=True):
+        all_ = np.concatenate([np.maximum(values, 0.0), np.tile(other[:, None], (1, k))], axis=1)
+        most = np.sort(all_, axis=1)[:, -k:].sum(axis=1)
+        assert (got >= most).all() and (got <= most * (1.0 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("vast", [1, 1 << 21])
+def test_far_rows_in_turns_move_margins_no_farther_than_is_said(vast: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "VAST", vast)
+    monkeypatch.setattr(steps_module, "AT_ONCE", 5)
+    st = drawn(3)
+    c, S = st.c, st.c.sums.S
+    H = (S.T * (c.kept * c.at.D)) @ S + np.diag(c.sums.decay)
+    pull = c.at.p[st.far] / (1.0 - c.at.D[st.far] * np.einsum("ij,ij->i", S[st.far] @ np.linalg.inv(H), S[st.far]))
+    K = np.abs(S @ np.linalg.inv(H) @ S[st.far].T) * pull
+    least = K.max(axis=1)
+    assert (st.most >= least * (1.0 - 1e-9)).all() and (st.most <= 1.05 * least + 1e-2).all()
+    K[st.far, np.arange(len(st.far))] = 0.0
+    assert (st.across >= K.max(axis=1) * (1.0 - 1e-9)).all()
+
+
+def test_what_rounds_in_far_rows_counts_the_longest_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later turns have shorter steps: an error that only they pay for would be too small for the first ones."""
+    monkeypatch.setattr(sums, "VAST", 1)
+    monkeypatch.setattr(steps_module, "AT_ONCE", 5)
+    monkeypatch.setattr(steps_module.floats, "dot_unit", lambda terms: 0.5)
+    assert len(drawn(3).far) > 10
+    all_ = drawn(3).most
+    monkeypatch.setattr(steps_module, "AT_ONCE", 1000)
+    assert np.allclose(all_, drawn(3).most, rtol=1e-3)
