@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.pair_tree import steps as steps_module
-from certify.theorems.head.rows.pair_tree.bound import Bound, Bounds, _sides, bound
+from certify.theorems.head.rows.pair_tree.bound import Bound, Bounds, _moved, _sides, bound
 from certify.theorems.head.rows.pair_tree.formed import formed, known_or_formed
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from tests.families.logistic_heads import logistic_head
@@ -88,6 +90,13 @@ def test_both_ends_are_the_largest_sums(f: int, k: int) -> None:
         all_ = np.concatenate([np.maximum(values, 0.0), np.tile(other[:, None], (1, k))], axis=1)
         most = np.sort(all_, axis=1)[:, -k:].sum(axis=1)
         assert (got >= most).all() and (got <= most * (1.0 + 1e-12)).all()
+
+
+def test_moves_count_with_what_they_are_off_by() -> None:
+    st = drawn(1)
+    st = replace(st, off=np.linspace(0.1, 0.2, len(st.off)))
+    for grows in (np.zeros(len(st.off), bool), np.ones(len(st.off), bool)):
+        assert (_moved(st, st.T, grows) >= (np.abs(st.T) + st.off[:, None]) * st.c.kept[:, None]).all()
 
 
 @pytest.mark.parametrize("vast", [1, 1 << 21])
