@@ -12,6 +12,7 @@ from certify.check.theorems.head.rows.boxes import fixed_rows
 from certify.check.theorems.head.rows.boxes import trap as checked
 from certify.systems.head.rows.boxes import trap as prover
 from certify.systems.head.rows.boxes.slabs import secants
+from certify.systems.head.rows.boxes.sums import sums
 from tests.families.logistic_heads import refit
 
 ROWS, UNSURE, DECAY, SLAB = 40, 0.1, 0.5, 0.01
@@ -43,7 +44,7 @@ def require(mean: np.ndarray, half: np.ndarray, S: np.ndarray, least: np.ndarray
 
 def test_the_prover_has_both_ends() -> None:
     S, w = drawn()
-    c = prover.centre(prover.sums(S, np.full(3, DECAY), UNSURE), np.ones(ROWS), w)
+    c = prover.centre(sums(S, np.full(3, DECAY), UNSURE), np.ones(ROWS), w)
     slabs = prover.Slabs(*np.full((4, ROWS), SLAB))
     found = prover.trap(c, slabs, np.arange(ROWS), 1)
     assert found is not None and found.off < 1e-10

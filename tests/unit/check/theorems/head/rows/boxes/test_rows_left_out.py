@@ -13,6 +13,7 @@ from certify.check.theorems.head.rows.boxes.many_leaves import WEIGHT, ManyLeave
 from certify.check.theorems.head.rows.boxes.margins import points
 from certify.check.theorems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.boxes import trap as system
+from certify.systems.head.rows.boxes.sums import sums as proved_sums
 from certify.theorems.head.rows.boxes import leaves as prover
 from tests.families.rows_left_out import CHANGED, DECAY, ROWS, weights_and_distance
 
@@ -45,7 +46,7 @@ def test_both_ways_of_the_checker(relabels: bool) -> None:
 @pytest.mark.parametrize("relabels", [False, True])
 def test_the_prover(relabels: bool) -> None:
     w, true = weights_and_distance(relabels)
-    b = prover.base(system.centre(system.sums(ROWS, DECAY, relabels=relabels), np.ones(len(ROWS)), np.zeros(1)))
+    b = prover.base(system.centre(proved_sums(ROWS, DECAY, relabels=relabels), np.ones(len(ROWS)), np.zeros(1)))
     assert b is not None
     rows, t = np.array([CHANGED]), np.abs(ROWS @ w)
     most, gone = prover._held(b, t[None, :], b.own[rows])
