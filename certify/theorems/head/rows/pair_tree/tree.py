@@ -145,15 +145,19 @@ class PairTree(Tree):
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
         """A proved bound for the rows after the first h, or None."""
         self._say("tries")
-        at = -k if self.again else k  # later bounds of a node are for more rows apart, and nearer
+        at = -k if self.again and self.sums.vast else k  # later bounds of a node are for more rows apart, and nearer
         first = np.asarray(WARM * self.reach.get(at, self.reach.get(k, 0.0)))
         most = ROOT if not self.nodes and not self.sums.relabels and len(self.sums.S) < NOT_MANY else None
         found = bound(self.now, h, k, first, most) if self.now is not None and self.left() > 0.0 else None
         if found is None:
             return None
-        self.reach[at], self.again = found.needed / found.steps.lengths, True
+        self.reach[at], self.again = self._near(found), True
         self._say("bounds")
         return Part(h, found.codes, order[h:], k, found)  # type: ignore[return-value]
+
+    def _near(self, found: Bound) -> Array:
+        """Where the next bound begins: of a large table row by row; of others by the distance, and ends nearer."""
+        return np.asarray(found.needed / found.steps.lengths if self.sums.vast else found.reach)
 
     def _remember(self, k: int, box: Box) -> None:
         """No bound starts from another."""
@@ -263,7 +267,7 @@ class PairTree(Tree):
         """A bound for all rows but the first few, which are to be refitted, and what it leaves open."""
         for h in ALONE:
             if h < len(st.rows) and (found := bound(st, h, 1, np.asarray(WARM * self.reach.get(1, 0.0)))) is not None:
-                self.reach[1] = found.needed / found.steps.lengths
+                self.reach[1] = self._near(found)
                 margin, pushes, fixed = found.drops(points)
                 open_, f = np.ones((len(points), len(order)), bool), len(st.rows)
                 left = ~((pushes + fixed[:, None]) * ROOM < margin[:, None])
