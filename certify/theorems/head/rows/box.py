@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.sums import VAST
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -24,14 +25,14 @@ PASSES, RATE, SORTED = 12.0, 1e10, 1.2e-7
 SOME = 1024
 """Rows whose products are formed one by one where there is no time for those of all."""
 
-MANY, LARGE, ROOTED = 4, 1 << 21, 120.0
-"""Deletions, and entries of a table, from which on a box takes a minute and seldom holds; and seconds in which the root
-of a tree of pairs is there for certain, which says more."""
+MANY, ROOTED = 4, 120.0
+"""Deletions from which on a box of a table of `VAST` entries takes a minute and seldom holds; and seconds in which the
+root of a tree of pairs is there for certain, which says more."""
 
 
 def late(head: Head, change: RowChange, left: float) -> bool:
     """Whether a tree of pairs goes first, where there is one."""
-    return not change.relabels and change.count >= MANY and head.phi.size >= LARGE and left >= ROOTED
+    return not change.relabels and change.count >= MANY and head.phi.size >= VAST and left >= ROOTED
 
 
 class Box(Method):

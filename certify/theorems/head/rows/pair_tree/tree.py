@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.sums import VAST
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs
 from certify.theorems.head.rows.boxes.leaves import Base, base, stays_alone
 from certify.theorems.head.rows.boxes.many_leaves import LARGE
@@ -39,12 +40,10 @@ MANY, POINTS = 500, 0.98
 """Rows from which on the root is searched like that, and the share of the points that counts there: few are such that
 nothing proves them."""
 
-VAST = 1 << 21
-"""Entries of a table from which on a bound takes seconds."""
-
 DEEP, OWN, EASIER, SOME = 3, 512, 0.9, 2
-"""Of such a table, rows that follow from which on little is done at a node below the root: how many rows have a step of
-their own, the share of the points that the bounds are for, and bounds that are tried."""
+"""Of a table of `VAST` entries, where a bound takes seconds, rows that follow from which on little is done at a node
+below the root: how many rows have a step of their own, the share of the points that the bounds are for, and bounds that
+are tried."""
 
 WARM = 1.2
 """Times the distance of the last bound: with what the search for a distance begins."""

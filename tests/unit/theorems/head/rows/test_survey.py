@@ -192,7 +192,7 @@ def test_a_tree_of_few_deletions_goes_before_covers():
     (4, 600.0, True, True), (3, 600.0, True, False), (4, 60.0, True, False), (4, 600.0, False, False)])
 def test_one_box_goes_after_a_tree_of_pairs_where_it_takes_long(count, seconds, large, late, monkeypatch):
     head = drawn_head(np.random.default_rng(3), "logistic", n=30)
-    monkeypatch.setattr(box, "LARGE", head.phi.size + (not large))
+    monkeypatch.setattr(box, "VAST", head.phi.size + (not large))
     names = list(order(head, any_rows(head, count, False), Budget(seconds), ("box", "pair_tree")))
     assert names == (["pair_tree", "box"] if late else ["box", "pair_tree"])
 
