@@ -10,6 +10,10 @@ from typing import Final
 _FULL: Final = 0xFFFFFFFF
 _UTF8: Final = 0x800
 
+FORMS: Final = ((False, False), (True, True), (False, True))
+"""Whether sizes in local headers are left out in 32 bits, and whether they are there in 64: Python 3.11.0 to 3.11.3 has
+both."""
+
 
 def member_starts(content: bytes, archive: zipfile.ZipFile) -> dict[str, int]:
     """Where the packed bytes of every member start, if the archive is as Python writes it to a file.
@@ -31,8 +35,8 @@ def member_starts(content: bytes, archive: zipfile.ZipFile) -> dict[str, int]:
             raise ValueError(f"'{member.filename}' is compressed in a way numpy does not use")
         if member.flag_bits & ~_UTF8 or member.comment or member.header_offset != at:
             raise ValueError("bytes before or between its members, or members that numpy does not write so")
-        head = next((head for head in (_local(member, False), _local(member, True))
-                     if content[at : at + len(head)] == head), None)
+        heads = (_local(member, *form) for form in FORMS)
+        head = next((head for head in heads if content[at : at + len(head)] == head), None)
         if head is None:
             raise ValueError(f"'{member.filename}' has two headers that differ")
         starts[member.filename] = at + len(head)
@@ -47,11 +51,11 @@ def _name(member: zipfile.ZipInfo) -> bytes:
     return member.orig_filename.encode("utf-8" if member.flag_bits & _UTF8 else "cp437")
 
 
-def _local(member: zipfile.ZipInfo, wide: bool) -> bytes:
-    """The local header that goes with a central one; `wide`: with its sizes in 64 bits."""
+def _local(member: zipfile.ZipInfo, wide: bool, also: bool) -> bytes:
+    """The local header that goes with a central one; `wide`: without its sizes in 32 bits, `also`: with them in 64."""
     year, month, day, hour, minute, second = member.date_time
     name, packed, size = _name(member), member.compress_size, member.file_size
-    extra = struct.pack("<HHQQ", 1, 16, size, packed) if wide else b""
+    extra = struct.pack("<HHQQ", 1, 16, size, packed) if also else b""
     return struct.pack(
         "<4sHHHHHIIIHH", b"PK\x03\x04", member.extract_version | member.reserved << 8, member.flag_bits,
         member.compress_type, hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day, member.CRC,

@@ -96,8 +96,8 @@ def _member(data: bytes, at: int, local: int) -> tuple[Member, int, int]:
         raise ValueError("there are bytes before a member, or members overlap")
     own = _LOCAL.unpack_from(data, local)
     start = local + _LOCAL.size
-    both = struct.pack("<2H2Q", 1, 16, size, packed) if own[7:9] == (_FULL, _FULL) else b""
-    if not both and own[7:9] != (packed, size):
+    both = struct.pack("<2H2Q", 1, 16, size, packed) if own[10] else b""  # there alone, or as Python 3.11.0 has it, too
+    if own[7:9] != (packed, size) and not (both and own[7:9] == (_FULL, _FULL)):
         raise ValueError("a local header gives other sizes than the central one")
     if own[0] != b"PK\x03\x04" or own[1:6] != same or own[6] != crc or (own[9], own[10]) != (named, len(both)):
         raise ValueError("a local header says something else than the central one")
