@@ -176,7 +176,7 @@ def pieces(formed_: Formed, a: Metric) -> Pieces:
     shared = takes.there + takes.there.T
     third = r.third
     return Pieces(a, k, (k + 2.0) * c.gradient * float(np.sqrt(a.size)), alone * RAISE, C, takes, shared * RAISE,
-                  _across(a, st, rows),
+                  across(a, st, rows),
                   Q * RAISE, third * third * inverse_of * RAISE, np.where(light, 0.0, third * a.long),
                   np.concatenate([r.moved, r.virtual[:, None]], axis=1))
 
@@ -195,7 +195,7 @@ def _bent(B: Bounds, a: Metric) -> tuple[Array, Array]:
     return root[:, None] * across * RAISE, root * B.other * RAISE
 
 
-def _across(a: Metric, st: Steps, rows: Rows) -> Array:
+def across(a: Metric, st: Steps, rows: Rows) -> Array:
     """`√(m_im_l)|s_i·M⁻¹s_l|` of pairs, with that of far rows last."""
     S, norms, f = st.c.sums.S[rows], st.c.sums.norms[rows], len(rows)
     root = np.sqrt(a.m) * RAISE

@@ -21,6 +21,7 @@ from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import Base
 from certify.theorems.head.rows.pair_tree.flipped import flipped
+from certify.theorems.head.rows.pair_tree.settle import settle
 
 MOST, ALONE, LABELS, SPARE = 1024, 512, 5120, 512
 """Rows whose steps are formed one by one where there are more free ones, the same where one row follows, where labels
@@ -124,7 +125,7 @@ def _three(B: Array) -> Array:
     return np.asarray((np.partition(B, f - 3, axis=1)[:, f - 3 :] if f > 3 else B).sum(axis=1))
 
 
-def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
+def steps(b: Base, order: Rows, k: int, few: int | None = None, settled: bool = False) -> Steps | None:
     """The steps of the free rows; None where margins are too large.
 
     Args:
@@ -132,6 +133,7 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
         order: the free rows, the hottest first.
         k: rows that may follow.
         few: how many rows have a step of their own, where few are asked for.
+        settled: whether steps that those with one factor do not settle are taken with a Hessian of their own.
     """
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
@@ -142,6 +144,8 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None) -> Steps | None:
     far = order[len(mid):]
     size = b.lengths
     delta = flipped(b, mid) if s.relabels else _newton(b, mid)
+    if settled:
+        delta = settle(c, b.X, mid, delta)
     long = fp.row_norms(delta)
     T = S @ delta.T
     # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow

@@ -1,0 +1,257 @@
+"""D30, the search: bounds of all choices of two or three rows, and closer looks at those that leave a point open.
+
+Rows that are in very many of these are set apart: nodes of their own follow. proofs/heads-deleted-triples.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre
+from certify.theorems.head.rows.boxes.leaves import base
+from certify.theorems.head.rows.boxes.nodes import Node
+from certify.theorems.head.rows.boxes.turns import Task
+from certify.theorems.head.rows.by_choice.metric import metric
+from certify.theorems.head.rows.deleted_triples.closer import Closer
+from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY, Curvature
+from certify.theorems.head.rows.deleted_triples.numbers import Numbers, numbers
+from certify.theorems.head.rows.deleted_triples.points import Mask, Points, points_of
+from certify.theorems.head.rows.deleted_triples.thirds import Thirds
+from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
+from certify.theorems.head.rows.pair_tree.tree import PairTree
+
+OWN, REACH = {2: 384, 3: 512}, 2.2
+"""Rows with a step of their own, by how many rows may follow; and how far around a sum of steps is looked."""
+
+LARGE, FORMED, LATER = 0.05, 12_000, 60_000
+"""What a pair may do by its crude bound without being formed with its signs; most pairs that are formed at first, and
+later."""
+
+APART, CHILD, LISTED, CLOSER = {2: 12, 3: 40}, {2: 4.0, 3: 12.0}, 5e-4, 2.5e-3
+"""Rows that are set apart at most, by how many rows may follow; and about the seconds of a node below, of a choice that
+is listed, and of one that is looked at closer."""
+
+SHARES, MANY_LISTED = (0.001, 0.004, 0.01, 0.03), 60_000
+"""Of the points so many, those that bear least, are given up, as nearly all choices would be looked at for them: the
+first share with which no more choices than so many are listed, or the last."""
+
+PIECE = 4096
+"""Choices that are looked at before the time is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Choices.
+
+    Attributes:
+        columns: `(C, 3)`, of two rows the last is none.
+        third: `(C,)` what three steps do to slopes.
+        r, more: `(C,)` distances, and `1/(1 − o)`.
+        kept: `(C,)` what is left of the curvature.
+    """
+
+    columns: Rows
+    third: Array
+    r: Array
+    more: Array
+    kept: Array
+
+    def some(self, at: Rows | Mask) -> Listed:
+        """Some of them."""
+        return Listed(*(getattr(self, name)[at] for name in Listed.__dataclass_fields__))
+
+    def again(self, x: Numbers) -> Listed:
+        """With distances by other numbers."""
+        i, j, l = self.columns.T
+        r, more = x.choices(i, j, l, self.third)
+        return replace(self, r=r, more=more, kept=x.kept(i, j, l)[1])
+
+
+@dataclass(eq=False)
+class Triples(PairTree):
+    """The search; of last rows it is that of trees of boxes."""
+
+    def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
+        b = self.inverse = base(c)
+        self.now = None
+        after = np.tile(c.w, (len(free), 1))
+        return (free, after) if b is None else (in_order(b, free), after)
+
+    def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
+        k = task.k
+        st = None if self.inverse is None else steps(self.inverse, order, k, OWN[k], settled=True)
+        try:
+            found = None if st is None or len(order) <= k else self._open(st, k, live)
+        except (OutOfTime, OverflowError):
+            found = None
+        if st is None or found is None:
+            self.failed[live] = True
+            return []
+        open_, hot = found
+        self.failed[live[open_]] = True
+        live = live[~open_]
+        node.h[live], node.hot = len(hot), st.rows[hot]
+        if not len(live):
+            return []
+        rest = np.concatenate([st.rows, st.far])
+        return [Task(len(self.nodes), a, (*task.out, int(st.rows[i])), rest[~np.isin(rest, st.rows[hot[: a + 1]])],
+                     k - 1, live, c.w + st.delta[i], 0) for a, i in enumerate(hot)]
+
+    def _check(self) -> None:
+        if not self.left() > 0.0:
+            raise OutOfTime
+
+    def _open(self, st: Steps, k: int, live: Rows) -> tuple[Mask, Rows] | None:
+        """Which of the points are left open, and columns of the rows that are set apart for the others."""
+        self._check()
+        a = metric(st, REACH)
+        if a is None or not np.isfinite(st.reach) or (x := numbers(st, a, k)) is None:
+            return None
+        self._check()
+        if k > 2:
+            x = x.forming(*_strongest(x, LARGE, FORMED))
+        all_ = points_of(x, self.points[live])
+        for share in SHARES if k > 2 else (0.0,):
+            some = np.flatnonzero((all_.room > 0.0) & (all_.room >= float(np.quantile(all_.room, share))))
+            p = all_.some(some)
+            listed = self._far(x, p, MANY_LISTED if k > 2 and share < SHARES[-1] else None)
+            if listed is not None:
+                break
+        assert listed is not None
+        open_ = np.ones(len(live), bool)
+        open_[some], hot = self._left(x, p, listed)
+        return open_, hot
+
+    def _left(self, x: Numbers, p: Points, listed: Listed) -> tuple[Mask, Rows]:
+        """Which of the points are left open by a choice that no look closes, and which rows are set apart."""
+        hot = list[int]()
+        self._say("listed", len(listed.r))
+        for look in (self._pairs, self._thirds) if x.k > 2 else (self._pairs,):
+            listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / LISTED))
+            x, listed = look(x, listed)
+            listed = listed.some(self._by_distance(p, listed))
+            self._say("listed still", len(listed.r))
+        x = x.forming(*_among(x, listed, LATER))
+        listed, closer, curved = listed.again(x), Closer(x, p), Curvature(x)
+        for few in (0, FEW, MANY):
+            if few:
+                listed = self._curvature(x, curved, listed, few)
+            open_ = np.concatenate([np.zeros(0, bool), *(closer.open_by(one.columns, one.third, one.kept)[0]
+                                                         for one in self._pieces_of(listed))])
+            listed = listed.some(open_)
+            listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / CLOSER if few < MANY else 0.0))
+            self._say("listed closer", len(listed.r))
+        return closer.open_by(listed.columns, listed.third, listed.kept)[1], np.array(hot, np.int64)
+
+    def _pieces_of(self, listed: Listed) -> list[Listed]:
+        found = list[Listed]()
+        for at in range(0, len(listed.r), PIECE):
+            self._check()
+            found.append(listed.some(np.arange(at, min(at + PIECE, len(listed.r)))))
+        return found
+
+    def _by_distance(self, p: Points, listed: Listed) -> Mask:
+        """Which choices leave a point open by their distances."""
+        self._check()
+        return p.open_by(listed.columns, listed.r, listed.more)[0]
+
+    def _far(self, x: Numbers, p: Points, most: int | None) -> Listed | None:
+        """All choices that leave a point open by what is known of rows and pairs; None where they are too many."""
+        f, found = x.f, list[Listed]()
+        least, wide = float(p.room.min(initial=np.inf)), float(p.along.max(initial=0.0))
+        for i in range(f + 1):
+            self._check()
+            later = np.arange(min(i + 1, f), f + 1)
+            if x.k == 2:
+                j, l, some = later, np.full(len(later), f + 2), np.zeros(len(later))
+            else:
+                third = x.triples(i)
+                r, more = x.choices(i, later, f + 1, third[later, f + 1])
+                later = later[~(r * np.sqrt(1.0 + more * wide) * RAISE < least)]  # with the worst third row
+                many = f + 1 - np.minimum(later + 1, f)
+                j = np.repeat(later, many)
+                l = np.arange(len(j)) - np.repeat(np.cumsum(many) - many, many) + np.minimum(j + 1, f)
+                some = third[j, l]
+            r, more = x.choices(i, j, l, some)
+            at = np.flatnonzero(~(r * np.sqrt(1.0 + more * wide) * RAISE < least))
+            one = Listed(np.stack([np.full(len(at), i), j[at], l[at]], axis=1), some[at], r[at], more[at], r[at])
+            found.append(one.some(p.open_by(one.columns, one.r, one.more)[0]))
+            if most is not None and sum(len(one.r) for one in found) > most:
+                return None
+        return Listed(*(np.concatenate([getattr(one, name) for one in found]) for name in Listed.__dataclass_fields__))
+
+    def _pairs(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:
+        """The same with the pairs of these formed."""
+        self._check()
+        x = x.forming(*_among(x, listed, LATER))
+        return x, listed.again(x)
+
+    def _thirds(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:
+        """The same with what three steps do as it is."""
+        all_, third, f = Thirds(x), listed.third.copy(), x.f
+        own = np.flatnonzero((listed.columns < f).all(axis=1))
+        keys = listed.columns[own, 0] * (f + 1) + listed.columns[own, 1]
+        order, first = own[np.argsort(keys, kind="stable")], None
+        starts = np.flatnonzero(np.diff(np.sort(keys), prepend=-1))
+        for a, b in zip(starts, np.append(starts[1:], len(keys)), strict=False):
+            some = order[a:b]
+            i, j = (int(one) for one in listed.columns[some[0], :2])
+            if first is None or first.i != i:
+                self._check()
+                first = all_.first(i)
+            third[some] = np.minimum(third[some], first.of(j, listed.columns[some, 2]))
+        for at in np.flatnonzero((listed.columns[:, 1] < f) & (listed.columns[:, 2] == f)):  # with any far row
+            i, j = (int(one) for one in listed.columns[at, :2])
+            third[at] = min(third[at], all_.far(i, j))
+        return x, replace(listed, third=third).again(x)
+
+    def _curvature(self, x: Numbers, curved: Curvature, listed: Listed, few: int) -> Listed:
+        """The same with what choices take of the curvature by itself: their steps together, far rows beside them."""
+        kept, own = listed.kept.copy(), (listed.columns[:, : x.k] < x.f).sum(axis=1)
+        for many in range(1, x.k + 1):  # columns are in order, and far ones are last
+            at = np.flatnonzero(own == many)
+            lost = np.concatenate([np.zeros(0), *(curved.lost(one.columns[:, :many], one.more, few)
+                                                  for one in self._pieces_of(listed.some(at)))])
+            lost = lost + (x.k - many) * float(x.share[x.f]) * listed.more[at] * RAISE
+            kept[at] = np.fmax(kept[at], (1.0 - lost * RAISE) * (1.0 - 4.0 * U))
+        return replace(listed, kept=kept)
+
+
+def _apart(x: Numbers, listed: Listed, hot: list[int], least: float) -> Mask:
+    """Which choices hold no row that is set apart; rows in more than so many of them are added."""
+    keep = ~np.isin(listed.columns, hot).any(axis=1)
+    while len(hot) < APART[x.k]:
+        count = np.bincount(listed.columns[keep].ravel(), minlength=x.f + 3)[: x.f]
+        if not count.size or not count.max() > least:
+            break
+        hot.append(int(count.argmax()))
+        keep &= (listed.columns != hot[-1]).all(axis=1)
+    return np.asarray(keep)
+
+
+def _strongest(x: Numbers, large: float, most: int) -> tuple[Rows, Rows]:
+    """Pairs whose crude bounds are large, the largest first if there are too many."""
+    C = (x.rows + x.beside)[: x.f, : x.f]
+    a, b = np.triu_indices(x.f, 1)
+    some = np.flatnonzero(C[a, b] > large)
+    if len(some) > most:
+        some = some[np.argpartition(-C[a[some], b[some]], most)[:most]]
+    return a[some], b[some]
+
+
+def _among(x: Numbers, listed: Listed, most: int) -> tuple[Rows, Rows]:
+    """Pairs in choices that are not formed, those of most of them first if there are too many."""
+    size = x.f + 3
+    keys = np.concatenate([listed.columns[:, a] * size + listed.columns[:, b] for a, b in ((0, 1), (0, 2), (1, 2))])
+    pairs, many = np.unique(keys, return_counts=True)
+    a, b = pairs // size, pairs % size
+    new = np.flatnonzero((a < x.f) & (b < x.f) & (x.place[a, b] == 0))
+    new = new[np.argsort(-many[new], kind="stable")[:most]]
+    return a[new], b[new]
+
+

@@ -1,0 +1,184 @@
+"""Containment of D30: what is said of each choice of two or three deleted rows, in the matrix without them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.finders.head.boxes import minimiser
+from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.sums import Sums
+from certify.systems.head.rows.boxes.trap import centre
+from certify.systems.head.rows.change import RowChange
+from certify.theorems.head.rows.box_tree import oriented
+from certify.theorems.head.rows.boxes.leaves import base
+from certify.theorems.head.rows.by_choice import metric as metrics
+from certify.theorems.head.rows.deleted_triples import closer as close
+from certify.theorems.head.rows.deleted_triples import curvature as curved
+from certify.theorems.head.rows.deleted_triples import numbers as numbered
+from certify.theorems.head.rows.deleted_triples import overlaps as over
+from certify.theorems.head.rows.deleted_triples import points as seen
+from certify.theorems.head.rows.deleted_triples import thirds as thirded
+from certify.theorems.head.rows.deleted_triples.numbers import Numbers
+from certify.theorems.head.rows.pair_tree import steps as stepping
+from tests.containment.registry import attack
+from tests.containment.rigor import Outcome, Violation
+from tests.families.logistic_heads import logistic_head, refit
+
+NEAR = 1e-8
+SLACK = 1e-9
+"""Of one, what inverses and eigenvalues in doubles may be wrong by here."""
+
+
+@attack("changed_rows_deleted_triples", "D30", slow=10)
+def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
+    """Small heads, few steps, pairs and products, so that every way is taken: parts, distances, points."""
+    n, k = int(rng.integers(8, 13)), int(rng.integers(2, 4))
+    head = logistic_head(rng, n, points=12, decay=float(10.0 ** rng.uniform(-0.5, 1.7)))
+    s, points = oriented(head, RowChange(False, k, tuple(range(n))))
+    c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+    b = base(c)
+    if b is None:
+        return "refused"
+    own = int(rng.integers(k + 1, n + 1))
+    few = {2: int(rng.integers(1, n)), 3: int(rng.integers(1, n))}
+    with patch.multiple(metrics, FEW=few, MORE=int(rng.integers(2, n)), SEEN=int(rng.integers(own, n + 1))), \
+            patch.multiple(over, MOST={2: int(rng.integers(0, n)), 3: int(rng.integers(0, n))}), patch.multiple(
+            numbered, EACH=int(rng.integers(1, n)), TOGETHER=2), patch.multiple(
+            thirded, LITTLE=float(rng.choice([0.0, 0.02, 0.5])), DEEP=float(rng.choice([1.0, 44.0]))), patch.multiple(
+            curved, SEEN=int(rng.integers(1, n))):
+        st = stepping.steps(b, stepping.in_order(b, np.arange(n)), k, own, settled=bool(rng.random() < 0.5))
+        a = None if st is None else metrics.metric(st, float(rng.choice([1.0, 2.2, 4.0])))
+        if st is None or a is None or not np.isfinite(st.reach):
+            return "refused"
+        try:
+            x = numbered.numbers(st, a, k)
+        except OverflowError:
+            return "refused"
+        if x is None:
+            return "refused"
+        one, two = np.triu_indices(own, 1)
+        some = rng.permutation(len(one))[: int(rng.integers(0, len(one) + 1))]
+        x = x.forming(one[some[::2]], two[some[::2]]).forming(one[some[1::2]], two[some[1::2]])
+        return Truth(x, s).hold(points, int(rng.integers(1, n)))
+
+
+class Truth:
+    """What is true of choices.
+
+    Attributes:
+        x: the bounds; `rows`: those with steps of their own, the first f, and far ones after them; `delta` their steps.
+    """
+
+    def __init__(self, x: Numbers, s: Sums) -> None:
+        self.x, self.s, a = x, s, x.metric
+        st = a.st
+        self.rows, self.S, self.w, self.m, self.f = np.concatenate([st.rows, st.far]), s.S, st.c.w, a.m, x.f
+        self.D, self.t = st.c.at.D, s.S @ st.c.w
+        self.M = (s.S.T * a.m) @ s.S + np.diag(s.decay)
+        H = np.linalg.inv((s.S.T * self.D) @ s.S + np.diag(s.decay))
+        far = [-(H @ s.S[l]) * st.c.at.p[l] / (1.0 - self.D[l] * (s.S[l] @ H @ s.S[l])) for l in st.far]
+        self.delta = np.concatenate([st.delta, *[one[None] for one in far]])
+        self.moves = self.delta @ s.S.T
+        self.thirds, self.curved = thirded.Thirds(x), curved.Curvature(x)
+
+    def columns(self, T: tuple[int, ...]) -> NDArray[np.int64]:
+        """Where the bounds have a choice: far rows, and what is missing, are column f; of two rows the last is none."""
+        at = sorted([min(i, self.f) for i in T] + [self.f] * (self.x.k - len(T)))
+        return np.array([at + [self.f + 2] * (3 - self.x.k)])
+
+    def hold(self, points: Array, few: int) -> Outcome:
+        """All choices, as they are bounded first and looked at closer."""
+        decided, p = False, seen.points_of(self.x, points)
+        closer = close.Closer(self.x, p)
+        worst = self.x.choices(self.f + 1, np.array([self.f + 1]), self.f + 1 if self.x.k > 2 else self.f + 2,
+                               np.array([np.inf]))
+        if self.x.k == 3 and np.isfinite(worst[0]).any():
+            raise Violation("infinite thirds leave a distance")
+        for size in range(self.x.k + 1):
+            for T in combinations(range(len(self.rows)), size):
+                decided |= self._choice(T, points, p, closer, few)
+        return "decided" if decided else "refused"
+
+    def _choice(self, T: tuple[int, ...], points: Array, p: seen.Points, closer: close.Closer, few: int) -> bool:
+        x, (i, j, l) = self.x, self.columns(T)[0]
+        own = len(T) == x.k and max(T, default=0) < self.f
+        out, kept = self.rows[list(T)], np.ones(len(self.S))
+        kept[out] = 0.0
+        third = self._third(T, i, j, l) if x.k == 3 else np.zeros(1)
+        r, more = x.choices(int(i), np.array([j]), np.array([l]), third)
+        _, left = x.kept(int(i), np.array([j]), np.array([l]))
+        without = self.M - (self.S[out].T * self.m[out]) @ self.S[out]
+        eigen = np.linalg.eigvalsh(without)
+        if not np.isfinite(more[0]):
+            return False
+        if not eigen[0] > 0.0:
+            raise Violation(f"{T}: there is no matrix without the rows")
+        lost, gone = self._lost(T, kept, without), [left[0]]
+        if own:
+            gone.append(1.0 - float(self.curved.lost(np.array([T]), more, few)[0]))
+        for number in gone:
+            if number > max(0.0, 1.0 - lost) + SLACK:
+                raise Violation(f"{T}: {number} of the curvature is said to be left, and {1.0 - lost} is")
+        if np.isfinite(r[0]):
+            g = self._gradient(T, kept)
+            true = float(np.sqrt(g @ np.linalg.solve(without, g)))
+            if true > r[0] * left[0] + SLACK:
+                raise Violation(f"{T}: {true} is left of the gradient, not {r[0] * left[0]}")
+        w = refit(self.S, kept, self.s.decay)
+        v = w - self.w - self.delta[list(T)].sum(axis=0)
+        if (np.isfinite(r[0]) and np.sqrt(v @ without @ v) > r[0] + NEAR) and (own or max(T, default=0) < self.f):
+            raise Violation(f"without {T}: {np.sqrt(v @ without @ v)} above {r[0]}")
+        margin = points @ w
+        at = self.columns(T)
+        open_ = p.open_by(at, r, more)[1]
+        for number in gone:
+            open_ &= closer.open_by(at, third, np.array([number]))[1]
+        if (margin < -NEAR)[~open_].any():
+            raise Violation(f"without {T}: a point is moved that was said to stay")
+        return bool(np.isfinite(r[0])) and not open_.all()
+
+    def _third(self, T: tuple[int, ...], i: int, j: int, l: int) -> Array:
+        """The least of what is said of thirds, held against what they are."""
+        said = [float(self.x.triples(int(i))[j, l])]
+        if max(i, j, l) < self.f:
+            said.append(float(self.thirds.first(int(i)).of(int(j), np.array([l]))[0]))
+        elif j < self.f:
+            said.append(self.thirds.far(int(i), int(j)))
+        if len(T) == 3:
+            moves = [np.where(np.isin(np.arange(len(self.S)), self.rows[list(T)]), 0.0, self.moves[a]) for a in T]
+            y = sum((-1.0) ** (3 - size) * slope(self.t + sum(moves[a] for a in some))
+                    for size in range(4) for some in combinations(range(3), size))
+            y[self.rows[list(T)]] = 0.0
+            without = self.M - (self.S[self.rows[list(T)]].T * self.m[self.rows[list(T)]]) @ self.S[self.rows[list(T)]]
+            if np.linalg.eigvalsh(without)[0] > 0.0:
+                g = np.asarray(y @ self.S, dtype=np.float64)
+                true = float(np.sqrt(g @ np.linalg.solve(without, g)))
+                for number in said:
+                    if true > number + 1e-12 and number < 1.0:
+                        raise Violation(f"{T}: third differences are {true} long, not {number}")
+        return np.array([min(said)])
+
+    def _gradient(self, T: tuple[int, ...], kept: Array) -> Array:
+        """At the sum of the steps, without the rows."""
+        w = self.w + self.delta[list(T)].sum(axis=0)
+        return np.asarray(self.s.decay * w - (kept * slope(self.S @ w)) @ self.S, dtype=np.float64)
+
+    def _lost(self, T: tuple[int, ...], kept: Array, without: Array) -> float:
+        """The share of the matrix without the rows that is not there within reach of the sum of steps."""
+        D = self._curvature(self.t + self.moves[list(T)].sum(axis=0))
+        least = kept * np.maximum(self.m - D * self.m / self.D, 0.0)
+        root = np.linalg.inv(np.linalg.cholesky(without))
+        return float(np.linalg.eigvalsh(root @ ((self.S.T * least) @ self.S) @ root.T)[-1])
+
+    def _curvature(self, t: Any) -> Array:
+        return np.asarray(1.0 / (2.0 + np.exp(t) + np.exp(-t)))
+
+
+def slope(t: Any) -> Any:
+    """`p`, as of margins that are far its differences keep their digits."""
+    return 1.0 / (1.0 + np.exp(t.astype(np.longdouble)))

@@ -1,0 +1,156 @@
+"""D30: never more than the truth, most of it on small problems, and what it is not for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certify.format.methods import UNCHECKED, status_of
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import oriented
+from certify.theorems.head.rows.by_choice import metric
+from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, method, search, thirds
+from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
+from certify.theorems.head.rows.deleted_triples.numbers import Numbers
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.survey import CLASSES
+from tests.containment import heads_deleted_triples
+from tests.containment.rigor import Violation
+from tests.effort import FULL
+from tests.families.logistic_heads import logistic_head, margins
+
+Wrong = list[tuple[object, str, Any]]
+_choices, _kept = Numbers.choices, Numbers.kept
+
+
+def without(*names: str) -> Any:
+    """Distances with some numbers forgotten."""
+    return lambda self, i, j, l, third: _choices(
+        dataclasses.replace(self, **{name: np.zeros_like(getattr(self, name)) for name in names}), i, j, l, third)
+
+
+def bare(*names: str) -> Any:
+    """What is left of the curvature with some numbers forgotten."""
+    return lambda self, i, j, l: _kept(
+        dataclasses.replace(self, **{name: np.zeros_like(getattr(self, name)) for name in names}), i, j, l)
+
+
+_lost, _of, _bends = curvature.Curvature.lost, thirds.First.of, bends.Bends.pair
+WRONG: dict[str, Wrong] = {
+    "pairs do nothing": [(Numbers, "choices", without("signed", "rows", "beside", "along"))],
+    "pairs that are formed do nothing": [(Numbers, "choices", without("signed", "along"))],
+    "the matrix has its rows": [(Numbers, "kept", lambda self, i, j, l: (1.0 + 0.0 * _kept(self, i, j, l)[0],
+                                                                       _kept(self, i, j, l)[1]))],
+    "steps take none": [(Numbers, "kept", bare("share", "there", "shared", "overlap"))],
+    "one eigenvalue is half": [(curvature.Curvature, "lost", lambda *given: 0.4 * _lost(*given))],
+    "thirds are half": [(thirds.First, "of", lambda *given: 0.5 * _of(*given))],
+    "thirds do nothing": [(thirds.First, "of", lambda *given: 0.0 * _of(*given)),
+                          (thirds.Thirds, "far", lambda *given: 0.0)],
+    "a quarter of a step": [(closer, "KEPT", 2.0**-10), (closer.Closer, "_takes", lambda self, c, third, kept: (
+        (self.E @ self.x.turned[0] * 0.0)[:, None] + np.zeros(len(c)) > 1.0))],
+}
+
+
+def drawn(seed: int, count: int, n: int, decay: float) -> Head:
+    head = logistic_head(np.random.default_rng([seed, count, 30]), n, decay=decay)
+    if not head.decayed.all() and min((head.Y > 0).sum(), (head.Y < 0).sum()) <= count:
+        head = dataclasses.replace(head, decayed=np.ones(head.m, bool))  # else one label may be left, and no refit
+    return head
+
+
+def stages(monkeypatch: pytest.MonkeyPatch, own: int, formed: int, child: float, apart: int) -> None:
+    """Few steps, pairs and rows that are set apart, so that every look is needed."""
+    for name, value in (("OWN", {2: own, 3: own}), ("FORMED", formed), ("SHARES", (0.0,)),
+                        ("CHILD", {2: child, 3: child}),
+                        ("APART", {2: apart, 3: apart})):
+        monkeypatch.setattr(search, name, value)
+
+
+@pytest.mark.parametrize(("count", "decay", "own", "formed", "child", "apart"), [
+    (2, 3.0, 13, 9, 1e9, 0), (2, 10.0, 5, 0, 1e-9, 4), (3, 10.0, 13, 9, 1e9, 3), (3, 30.0, 6, 0, 1e-2, 13),
+    (3, 30.0, 13, 0, 1e9, 0)])
+def test_it_says_no_more_than_all_refits_say(monkeypatch: pytest.MonkeyPatch, count: int, decay: float, own: int,
+                                             formed: int, child: float, apart: int) -> None:
+    stages(monkeypatch, own, formed, child, apart)
+    monkeypatch.setattr(method, "LEAST", 0)
+    stays = true = 0
+    for seed in range(6):
+        head = drawn(seed, count, 13, decay)
+        rows = tuple(range(13)) if seed % 2 else tuple(range(1, 11))
+        least = np.min(list(margins(head, rows, count, False).values()), axis=0)
+        todo = head.today >= 0
+        part = DeletedTriples().prove(head, RowChange(False, count, rows), todo, Budget())
+        assert part is not None and part.flips is not None and not part.arrays
+        assert not (part.proved & (least <= 0)).any()
+        assert not ((part.flips.point >= 0) & (least > 0)).any()
+        stays, true = stays + int(part.proved.sum()), true + int((least > 0)[todo].sum())
+    assert stays > 0.3 * true > 0
+
+
+def test_what_is_open_or_not_looked_at_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thin heads, and time that is up at any call."""
+    stages(monkeypatch, 10, 0, 1e-2, 4)
+    flipping = proved = 0
+    for seed in range(24):
+        if seed >= 8 and flipping > 10 and proved > 10 and not FULL:
+            break
+        count = 2 + seed % 2
+        head = drawn(seed, count, 10, (1.0, 3.0, 10.0)[seed % 3])
+        rows, rng, calls = tuple(range(10)), np.random.default_rng(seed), 0
+        least = np.min(list(margins(head, rows, count, False).values()), axis=0)
+        last = int(rng.integers(2, 40))
+
+        def left(last: int = last) -> float:
+            nonlocal calls
+            calls += 1
+            return 100.0 if calls < last else 0.0
+
+        s, points = oriented(head, RowChange(False, count, rows))
+        for clock in (lambda: 100.0, left):
+            good = search.Triples(s, points, clock).run(count, head.today >= 0, np.arange(10))
+            assert not (good & (least <= 0)).any()
+            proved += int(good.sum())
+        flipping += int(((least <= 0) & (head.today >= 0)).sum())
+    assert flipping > 10 and proved > 10
+
+
+def test_drawn_heads_are_held() -> None:
+    found = [heads_deleted_triples.changed_rows_deleted_triples(np.random.default_rng([30, i]))
+             for i in range(60 if FULL else 16)]
+    assert found.count("decided") > len(found) // 2
+
+
+@pytest.mark.parametrize(("what", "wrong"), WRONG.items())
+def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, wrong: Wrong) -> None:
+    for of, name, value in wrong:
+        monkeypatch.setattr(of, name, value)
+    for seed in range(40):
+        try:
+            heads_deleted_triples.changed_rows_deleted_triples(np.random.default_rng([31, seed]))
+        except Violation:
+            return
+    pytest.fail(what)
+
+
+def test_what_it_is_not_for() -> None:
+    head, rows = drawn(0, 3, 13, 3.0), tuple(range(13))
+    able = DeletedTriples().able
+    assert "entries" in able(head, RowChange(False, 3, rows)) and "3 deleted" in able(head, RowChange(False, 2, rows))
+    assert "3 deleted" in able(head, RowChange(True, 3, rows))
+    assert "deleted_triples" in UNCHECKED and status_of("deleted_triples") >= 1000
+
+
+def test_it_goes_before_trees_of_pairs() -> None:
+    names = list(CLASSES)
+    assert names.index("deleted_triples") < names.index("by_choice") < names.index("pair_tree")
+
+
+def test_shares_are_of_the_matrix_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric, "_shares", lambda st, h, k: np.zeros((len(st.z), len(st.rows) - h + 1)))
+    with pytest.raises(Violation, match="curvature"):
+        for seed in range(40):
+            heads_deleted_triples.changed_rows_deleted_triples(np.random.default_rng([32, seed]))
