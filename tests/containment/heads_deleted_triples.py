@@ -17,6 +17,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.boxes.leaves import base
 from certify.theorems.head.rows.by_choice import metric as metrics
+from certify.theorems.head.rows.deleted_triples import bends as bent
 from certify.theorems.head.rows.deleted_triples import closer as close
 from certify.theorems.head.rows.deleted_triples import curvature as curved
 from certify.theorems.head.rows.deleted_triples import numbers as numbered
@@ -50,9 +51,9 @@ def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
             patch.multiple(over, MOST={2: int(rng.integers(0, n)), 3: int(rng.integers(0, n))}), patch.multiple(
             numbered, EACH=int(rng.integers(1, n)), TOGETHER=2), patch.multiple(
             thirded, LITTLE=float(rng.choice([0.0, 0.02, 0.5])), DEEP=float(rng.choice([1.0, 44.0]))), patch.multiple(
-            curved, SEEN=int(rng.integers(1, n))):
+            curved, SEEN=int(rng.integers(1, n))), patch.multiple(seen, ROOM=1.0), patch.multiple(close, ROOM=1.0):
         st = stepping.steps(b, stepping.in_order(b, np.arange(n)), k, own, settled=bool(rng.random() < 0.5))
-        a = None if st is None else metrics.metric(st, float(rng.choice([1.0, 2.2, 4.0])))
+        a = None if st is None else metrics.metric(st, float(rng.choice([0.3, 1.0, 2.2, 4.0])))
         if st is None or a is None or not np.isfinite(st.reach):
             return "refused"
         try:
@@ -63,7 +64,8 @@ def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
             return "refused"
         one, two = np.triu_indices(own, 1)
         some = rng.permutation(len(one))[: int(rng.integers(0, len(one) + 1))]
-        x = x.forming(one[some[::2]], two[some[::2]]).forming(one[some[1::2]], two[some[1::2]])
+        for at in (some[::2], some[1::2]):
+            x = x.forming(one[at], two[at], lambda: None)
         return Truth(x, s).hold(points, int(rng.integers(1, n)))
 
 
@@ -118,6 +120,7 @@ class Truth:
             return False
         if not eigen[0] > 0.0:
             raise Violation(f"{T}: there is no matrix without the rows")
+        self._rows_of_pair(T, without)
         lost, gone = self._lost(T, kept, without), [left[0]]
         if own:
             gone.append(1.0 - float(self.curved.lost(np.array([T]), more, few)[0]))
@@ -140,7 +143,26 @@ class Truth:
             open_ &= closer.open_by(at, third, np.array([number]))[1]
         if (margin < -NEAR)[~open_].any():
             raise Violation(f"without {T}: a point is moved that was said to stay")
+        if own and np.isfinite(r[0]):
+            self._next_to_it(T, w, without @ v, gone, (at, r, more, third))
         return bool(np.isfinite(r[0])) and not open_.all()
+
+    def _next_to_it(self, T: tuple[int, ...], w: Array, away: Array, gone: list[float], said: Any) -> None:
+        """Points that the refit has just on the other side, along where it lies from the sum of steps and elsewhere."""
+        rng = np.random.default_rng(len(self.S))
+        E = np.array([-away, away, *(-away + np.linalg.norm(away) * rng.standard_normal((4, len(w))))])
+        E = E / np.maximum(np.linalg.norm(E, axis=1), 1e-300)[:, None]
+        E = E - (E @ w + 1e-7)[:, None] / max(float(w @ w), 1e-12) * w  # the refit's output is −1e-7
+        E = E[E @ self.w > 1e-6]
+        if not len(E):
+            return
+        at, r, more, third = said
+        p = seen.points_of(self.x, E)
+        if not p.open_by(at, r, more)[1].all():
+            raise Violation(f"without {T}: a point next to it is said to stay, by the distance")
+        for number in gone:
+            if not close.Closer(self.x, p).open_by(at, third, np.array([number]))[1].all():
+                raise Violation(f"without {T}: a point next to it is said to stay, by the ball")
 
     def _third(self, T: tuple[int, ...], i: int, j: int, l: int) -> Array:
         """The least of what is said of thirds, held against what they are."""
@@ -162,6 +184,19 @@ class Truth:
                     if true > number + 1e-12 and number < 1.0:
                         raise Violation(f"{T}: third differences are {true} long, not {number}")
         return np.array([min(said)])
+
+    def _rows_of_pair(self, T: tuple[int, ...], without: Array) -> None:
+        """What two steps do to rows that stay, of pairs that are not formed and of those with a far row."""
+        if len(T) != 2 or T[0] >= self.f or (T[1] < self.f and self.x.place[T] > 0):
+            return
+        one, two = (self.moves[i] for i in T)
+        y = slope(self.t + one + two) - slope(self.t + one) - slope(self.t + two) + slope(self.t)
+        y[self.rows[list(T)]] = 0.0
+        g = np.asarray(y @ self.S, dtype=np.float64)
+        true, j = float(np.sqrt(g @ np.linalg.solve(without, g))), min(T[1], self.f)
+        said = [self.x.rows[T[0], j], *([bent.Bends(self.x.metric).pair(T[0])] if j == self.f else [])]
+        if true > min(said) * (1.0 + SLACK) + 1e-12:
+            raise Violation(f"{T}: two steps are {true} long in rows that stay, not {said}")
 
     def _gradient(self, T: tuple[int, ...], kept: Array) -> Array:
         """At the sum of the steps, without the rows."""

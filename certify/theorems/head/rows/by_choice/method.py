@@ -27,15 +27,7 @@ class ByChoice(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        if change.relabels or change.count != COUNT:
-            return f"choices are looked at one by one where {COUNT} rows are deleted"
-        if head.weights is not None:
-            return "rows carry weights, and choices of rows are for those that count the same"
-        if not LEAST <= head.phi.size <= LARGE:
-            return f"the training rows have {head.phi.size} entries, and choices one by one are for {LEAST} to {LARGE}"
-        if head.n * OWN[COUNT] > LARGE:  # what steps do to every row is held a few times over
-            return f"choices are looked at one by one for up to {LARGE // OWN[COUNT]} rows; there are {head.n}"
-        return refusal(head, change)
+        return unfit(head, change, OWN[COUNT])
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
@@ -44,3 +36,21 @@ class ByChoice(Method):
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     met(head, tree, change))
+
+
+def unfit(head: Head, change: RowChange, own: int) -> str:
+    """Why choices are not looked at one by one; empty where they are.
+
+    Args:
+        head, change: the head, and how its rows may change.
+        own: how many rows have a step of their own.
+    """
+    if change.relabels or change.count != COUNT:
+        return f"choices are looked at one by one where {COUNT} rows are deleted"
+    if head.weights is not None:
+        return "rows carry weights, and choices of rows are for those that count the same"
+    if not LEAST <= head.phi.size <= LARGE:
+        return f"the training rows have {head.phi.size} entries, and choices one by one are for {LEAST} to {LARGE}"
+    if head.n * own > LARGE:  # what steps do to every row is held a few times over
+        return f"choices are looked at one by one for up to {LARGE // own} rows; there are {head.n}"
+    return refusal(head, change)

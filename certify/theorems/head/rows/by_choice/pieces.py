@@ -158,7 +158,7 @@ def pieces(formed_: Formed, a: Metric) -> Pieces:
     C[:f, :f] = crude + pull + pull.T
     Q = np.zeros((f + 1, f + 1))
     if k > 2:
-        Q[:f, :f], Q[:f, f] = _bent(B, a)
+        Q[:f, :f], Q[:f, f] = bent_roots(B, a, B.base, B.base_off)
     if len(st.far):
         away = r.most[st.far] * a.long[st.far]
         C[:f, f] = C[f, :f] = C_far + a.long[rows] * B.pulled_far + (B.away * away[:, None]).max(axis=0)
@@ -181,18 +181,24 @@ def pieces(formed_: Formed, a: Metric) -> Pieces:
                   np.concatenate([r.moved, r.virtual[:, None]], axis=1))
 
 
-def _bent(B: Bounds, a: Metric) -> tuple[Array, Array]:
-    """Roots of what two steps do to the row of a third beyond what each does: `|p''| ≤ β` where they lead."""
+def bent_roots(B: Bounds, a: Metric, t: Array, off: Array) -> tuple[Array, Array]:
+    """Roots of what two steps do to the row of a third beyond what each does: `|p''| ≤ β` where they lead.
+
+    Args:
+        B: what does not depend on a metric.
+        a: the metric.
+        t, off: from which margins of these rows they lead, and what these are off by.
+    """
     st, h, rows, k = B.st, B.h, B.rows, B.k
     T = st.T[rows][:, h:]
-    across = (np.abs(T) + st.off[rows][:, None]) * RAISE
-    across[B.columns, B.columns] = 0.0
+    moved = (np.abs(T) + st.off[rows][:, None]) * RAISE
+    moved[B.columns, B.columns] = 0.0
     none = B.columns[:, None] == B.columns
     sides = [top(np.where(none, 0.0, np.maximum(s * T, 0.0)), B.other, k - 1) + k * st.off[rows] for s in (1.0, -1.0)]
-    reach = np.maximum(np.abs(B.base - sides[1]), np.abs(B.base + sides[0])) + B.base_off
-    bend = most_between(B.base, sides[1], sides[0], B.base_off)
+    reach = np.maximum(np.abs(t - sides[1]), np.abs(t + sides[0])) + off
+    bend = most_between(t, sides[1], sides[0], off)
     root = np.sqrt(np.minimum(bend * np.minimum(0.5 * reach, 1.0), THIRD) * a.long[rows] * RAISE)
-    return root[:, None] * across * RAISE, root * B.other * RAISE
+    return root[:, None] * moved * RAISE, root * B.other * RAISE
 
 
 def across(a: Metric, st: Steps, rows: Rows) -> Array:

@@ -63,4 +63,4 @@ class Bends:
 
 
 def _curvature(q: Array) -> Array:
-    return np.asarray(q / ((1.0 + q) * (1.0 + q)))
+    return np.asarray(q / (1.0 + q) / (1.0 + q))  # nothing overflows before q

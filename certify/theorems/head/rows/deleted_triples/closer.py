@@ -14,7 +14,8 @@ from certify.rigor.single.floats import LEAST, Short, dot_unit, products_are_exa
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.theorems.head.rows.by_choice.pieces import ROOM
 from certify.theorems.head.rows.deleted_triples.numbers import KEPT, Numbers
-from certify.theorems.head.rows.deleted_triples.points import Mask, Points, taken
+from certify.theorems.head.rows.deleted_triples.points import Points, taken
+from certify.theorems.head.rows.method import Mask
 
 AT_ONCE = 256
 """Choices at a time."""

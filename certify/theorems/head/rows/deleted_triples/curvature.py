@@ -55,6 +55,8 @@ class Curvature:
         self.off = t.off * sizes * sizes + UNIT * self.squares[self.seen]
         self.K2: Short = above(t.K2[np.ix_(some, some)] * RAISE)
         self.rows, self.root = place[t.places], np.sqrt(a.m[st.rows]) * RAISE
+        # products with rows that are out, as roots of what M has of these
+        self.C: Short = above((np.abs(K[:, self.rows]) + np.sqrt(np.outer(self.off, self.off[self.rows]))) * self.root)
 
     def lost(self, choices: Rows, more: Array, few: int) -> Array:
         """`(C,)` upper bounds of the share that is lost in the matrix without the rows.
@@ -79,10 +81,8 @@ class Curvature:
         whole, mine = w @ self.squares, ws @ self.squares[self.seen]
         up, part = fp.sum_up(w.shape[1]), 1.0 + 2.0 * dot_unit(u + 8)
         rest = (np.maximum(whole - mine, 0.0) + 4.0 * fp.dot_unit(w.shape[1]) * whole) * more * up
-        # of products with rows that are out: what these are, as parts of what M has of them
-        C = np.abs(self.K[:, self.rows[choices]]) + np.sqrt(np.outer(self.off, self.off[self.rows]))[:, choices]
-        C = C * self.root[choices]
-        along = (C * C).sum(axis=2).T * more[:, None] * part  # how much longer rows are without those that are out
+        C = self.C[:, choices].astype(np.float64)
+        along = (C * C).sum(axis=2).T * more[:, None] * RAISE  # how much longer rows are without those that are out
         heavy = ws * (self.squares[self.seen] + along)
         few = min(few, u)
         J = np.argpartition(-heavy, few - 1, axis=1)[:, :few] if few < u else np.tile(np.arange(u), (len(choices), 1))
@@ -133,7 +133,7 @@ class Curvature:
 
 
 def _largest(B: Short) -> Array:
-    """At least the largest eigenvalues of symmetric matrices, by `‖B‖² = ‖B²‖` over and over."""
+    """At least the norms of matrices, by `‖B‖² = ‖BᵀB‖` over and over: rounding leaves none of them symmetric."""
     def frobenius(M: Short) -> Array:
         return np.asarray(np.sqrt(np.einsum("cij,cij->c", M, M, dtype=np.float64)) * (1.0 + 2.0**-30))
 
@@ -141,7 +141,7 @@ def _largest(B: Short) -> Array:
     M, lost = B * (1.0 / size)[:, None, None].astype(np.float32), []
     for _ in range(SQUARINGS):
         length = frobenius(M)
-        M = M @ M
+        M = M.transpose(0, 2, 1) @ M
         lost.append(unit * length * length + LEAST)
     top = frobenius(M)
     for off in reversed(lost):

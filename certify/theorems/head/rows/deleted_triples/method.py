@@ -8,13 +8,10 @@ import numpy as np
 
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.box_tree import met, oriented, refusal
+from certify.theorems.head.rows.box_tree import met, oriented
+from certify.theorems.head.rows.by_choice.method import COUNT, unfit
 from certify.theorems.head.rows.deleted_triples.search import OWN, Triples
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-
-COUNT, LEAST, LARGE = 3, 1 << 21, 14_000_000
-"""Deleted rows, as trees of pairs decide nearly all of two; and least and most entries of the training rows, as they do
-of fewer as well."""
 
 SHARE = 0.97
 """Of the time that is left."""
@@ -27,15 +24,7 @@ class DeletedTriples(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        if change.relabels or change.count != COUNT:
-            return f"it is for {COUNT} deleted rows"
-        if head.weights is not None:
-            return "rows carry weights, and it is for those that count the same"
-        if not LEAST <= head.phi.size <= LARGE:
-            return f"the training rows have {head.phi.size} entries, and it is for {LEAST} to {LARGE}"
-        if head.n * OWN[COUNT] > LARGE:  # what steps do to every row is held a few times over
-            return f"it is for up to {LARGE // OWN[COUNT]} rows; there are {head.n}"
-        return refusal(head, change)
+        return unfit(head, change, OWN[COUNT])
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose nodes were finished in time, and rows it met whose deletion flips a point."""

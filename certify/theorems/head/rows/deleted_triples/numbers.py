@@ -2,12 +2,13 @@
 
 `M_T = M − Σ_T m_is_is_iᵀ`. What steps do to rows that stay is no longer in it than in M, so that only what is formed
 with its signs, single steps and rows that are out count more; and of the curvature only what steps take is lost.
-Column f stands for any far row, and for none; f + 1 for the worst of all columns, f + 2
-for none. proofs/heads-deleted-triples.md.
+Column f stands for any far row, and for none; f + 1 for the worst of all columns, f + 2 for none.
+proofs/heads-deleted-triples.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,10 +21,10 @@ from certify.rigor.single.floats import Short, above, products_are_exact
 from certify.rigor.single.grams import gram_above, not_tiny
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows
 from certify.theorems.head.rows.by_choice.metric import Metric, Taken, taken
-from certify.theorems.head.rows.by_choice.pieces import across
+from certify.theorems.head.rows.by_choice.pieces import across, bent_roots
 from certify.theorems.head.rows.deleted_triples.bends import LEAST, TINY, Bends
 from certify.theorems.head.rows.deleted_triples.overlaps import overlaps, root_of
-from certify.theorems.head.rows.pair_tree.bound import Bounds, top
+from certify.theorems.head.rows.pair_tree.bound import Bounds
 from certify.theorems.head.rows.pair_tree.curves import most_between
 from certify.theorems.head.rows.pair_tree.formed import formed
 from certify.theorems.head.rows.pair_tree.steps import Steps, lengths
@@ -165,21 +166,28 @@ class Numbers:
         found = np.sqrt(A * A + more * along * ALSO) * RAISE
         return np.asarray(found + self.rows[i, j] + root * self.beside[i, j])
 
-    def forming(self, one: Rows, two: Rows) -> Numbers:
-        """The same with these pairs formed, which were not."""
+    def forming(self, one: Rows, two: Rows, check: Callable[[], None]) -> Numbers:
+        """The same with these pairs formed, which were not.
+
+        Args:
+            one, two: columns.
+            check: raises when the time is up.
+        """
         if not len(one):
             return self
         a, f, held = self.metric, self.f, len(self.along) - (self.f + 3)
-        s, rows = a.st.c.sums, a.st.rows
-        G, G_off = formed(a.st, 0, one, two)
-        sizes = fp.row_norms(G)
-        full = (lengths(a.X, a.off, G, sizes) + G_off * np.sqrt(a.size)) * RAISE
-        Z = s.S[rows] @ a.X
-        along = np.zeros((len(one), f + 3), np.float32)
+        s, rows, root = a.st.c.sums, a.st.rows, float(np.sqrt(a.size))
+        full, wrong, along = np.empty(len(one)), np.empty(len(one)), np.zeros((len(one), f + 3), np.float32)
+        turned, Z = np.empty((len(one), len(self.root)), np.float32), s.S[rows] @ a.X
         for at in range(0, len(one), AT_ONCE):
+            check()
             some = slice(at, at + AT_ONCE)
-            inner = np.abs(G[some] @ Z.T) + a.off * np.outer(sizes[some], s.norms[rows])
-            inner += np.outer(G_off[some] * np.sqrt(a.size), a.long[rows])
+            G, G_off = formed(a.st, 0, one[some], two[some])
+            sizes = fp.row_norms(G)
+            full[some] = (lengths(a.X, a.off, G, sizes) + G_off * root) * RAISE
+            wrong[some] = (G_off * root + 2.0 * np.sqrt(self.miss) * sizes) * RAISE
+            turned[some] = G @ self.root
+            inner = np.abs(G @ Z.T) + a.off * np.outer(sizes, s.norms[rows]) + np.outer(G_off * root, a.long[rows])
             along[some, :f] = above(inner * inner * a.m[rows] * (RAISE * RAISE))
             along[some, f] = above(full[some] * full[some] * self.own[f] * RAISE)
         along[:, f + 1] = along[:, : f + 1].max(axis=1)
@@ -188,9 +196,8 @@ class Numbers:
             found["place"][x, y], found["signed"][x, y] = held + np.arange(len(one)), full
             found["rows"][x, y] = found["beside"][x, y] = 0.0
         along = np.concatenate([self.along[:held], along])
-        turned = np.concatenate([self.turned, (G @ self.root).astype(np.float32)])
-        off = np.append(self.off, (G_off * np.sqrt(a.size) + 2.0 * np.sqrt(self.miss) * sizes) * RAISE)
-        return replace(self, **_with_worst(found, along), turned=turned, off=off)
+        return replace(self, **_with_worst(found, along), turned=np.concatenate([self.turned, turned]),
+                       off=np.append(self.off, wrong))
 
 
 def _worst(table: Array) -> Array:
@@ -229,7 +236,7 @@ def numbers(st: Steps, a: Metric, k: int) -> Numbers | None:
     pull = a.long[rows][:, None] * (np.abs(P - P0) + 2.0 * st.blur * (P + P0)) * RAISE  # of a row, by who moves it
     beside[:f, :f] = pull + pull.T
     if k > 2:
-        bent[:f, :f], bent[:f, f] = _bent(B, a)
+        bent[:f, :f], bent[:f, f] = bent_roots(B, a, c.at.t[rows], c.at.off[rows])
     if len(st.far):
         bends = Bends(a)
         stay[:f, f] = stay[f, :f] = np.minimum(C_far, [bends.pair(i) for i in range(f)])
@@ -267,19 +274,3 @@ def numbers(st: Steps, a: Metric, k: int) -> Numbers | None:
 def _more(values: Array) -> Array:
     """With the largest as one more, and 0 for none."""
     return np.append(values, [values.max(), 0.0])
-
-
-def _bent(B: Bounds, a: Metric) -> tuple[Array, Array]:
-    """Roots of what two steps do to the row of a third from where it is: `|p''| ≤ β` where they lead."""
-    st, rows = B.st, B.rows
-    c, T = st.c, st.T[rows]
-    moved = (np.abs(T) + st.off[rows][:, None]) * RAISE
-    none = B.columns[:, None] == B.columns
-    moved[none] = 0.0
-    sides = [top(np.where(none, 0.0, np.maximum(s * T, 0.0)), B.other, 2) + 3.0 * st.off[rows]
-             for s in (1.0, -1.0)]
-    t, off = c.at.t[rows], c.at.off[rows]
-    reach = np.maximum(np.abs(t - sides[1]), np.abs(t + sides[0])) + off
-    bend = most_between(t, sides[1], sides[0], off)
-    root = np.sqrt(np.minimum(bend * np.minimum(0.5 * reach, 1.0), THIRD) * a.long[rows] * RAISE)
-    return root[:, None] * moved * RAISE, root * B.other * RAISE

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.theorems.head.rows.by_choice.pieces import ROOM
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.pair_tree.bound import top
 from certify.theorems.head.rows.pair_tree.steps import lengths
-
-Mask = NDArray[np.bool_]
 
 AT_ONCE = 1 << 18
 """Pairs of a point and a choice at a time."""

@@ -20,21 +20,26 @@ from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.deleted_triples.closer import Closer
 from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY, Curvature
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers, numbers
-from certify.theorems.head.rows.deleted_triples.points import Mask, Points, points_of
+from certify.theorems.head.rows.deleted_triples.points import Points, points_of
 from certify.theorems.head.rows.deleted_triples.thirds import Thirds
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
 OWN, REACH = {2: 384, 3: 512}, 2.2
 """Rows with a step of their own, by how many rows may follow; and how far around a sum of steps is looked."""
 
-LARGE, FORMED, LATER = 0.05, 12_000, 60_000
+LARGE, FORMED, LATER, ENTRIES = 0.05, 12_000, 60_000, 100_000_000
 """What a pair may do by its crude bound without being formed with its signs; most pairs that are formed at first, and
-later."""
+later; and most entries of all that are held."""
 
 APART, CHILD, LISTED, CLOSER = {2: 12, 3: 40}, {2: 4.0, 3: 12.0}, 5e-4, 2.5e-3
 """Rows that are set apart at most, by how many rows may follow; and about the seconds of a node below, of a choice that
 is listed, and of one that is looked at closer."""
+
+NODE = 0.4
+"""A node below takes at least that part of what the root takes before choices are looked at; where there is no time for
+all of them, none is begun, and others have what is left."""
 
 SHARES, MANY_LISTED = (0.001, 0.004, 0.01, 0.03), 60_000
 """Of the points so many, those that bear least, are given up, as nearly all choices would be looked at for them: the
@@ -108,14 +113,16 @@ class Triples(PairTree):
 
     def _open(self, st: Steps, k: int, live: Rows) -> tuple[Mask, Rows] | None:
         """Which of the points are left open, and columns of the rows that are set apart for the others."""
+        began = self.left()
         self._check()
         a = metric(st, REACH)
         if a is None or not np.isfinite(st.reach) or (x := numbers(st, a, k)) is None:
             return None
         self._check()
         if k > 2:
-            x = x.forming(*_strongest(x, LARGE, FORMED))
+            x = x.forming(*_strongest(x, LARGE, FORMED), self._check)
         all_ = points_of(x, self.points[live])
+        each = NODE * (began - self.left())
         for share in SHARES if k > 2 else (0.0,):
             some = np.flatnonzero((all_.room > 0.0) & (all_.room >= float(np.quantile(all_.room, share))))
             p = all_.some(some)
@@ -125,6 +132,8 @@ class Triples(PairTree):
         assert listed is not None
         open_ = np.ones(len(live), bool)
         open_[some], hot = self._left(x, p, listed)
+        if k > 2 and each * len(hot) > self.left():
+            raise OutOfTime
         return open_, hot
 
     def _left(self, x: Numbers, p: Points, listed: Listed) -> tuple[Mask, Rows]:
@@ -136,7 +145,7 @@ class Triples(PairTree):
             x, listed = look(x, listed)
             listed = listed.some(self._by_distance(p, listed))
             self._say("listed still", len(listed.r))
-        x = x.forming(*_among(x, listed, LATER))
+        x = x.forming(*_among(x, listed, LATER), self._check)
         listed, closer, curved = listed.again(x), Closer(x, p), Curvature(x)
         for few in (0, FEW, MANY):
             if few:
@@ -187,8 +196,7 @@ class Triples(PairTree):
 
     def _pairs(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:
         """The same with the pairs of these formed."""
-        self._check()
-        x = x.forming(*_among(x, listed, LATER))
+        x = x.forming(*_among(x, listed, LATER), self._check)
         return x, listed.again(x)
 
     def _thirds(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:
@@ -238,7 +246,7 @@ def _strongest(x: Numbers, large: float, most: int) -> tuple[Rows, Rows]:
     """Pairs whose crude bounds are large, the largest first if there are too many."""
     C = (x.rows + x.beside)[: x.f, : x.f]
     a, b = np.triu_indices(x.f, 1)
-    some = np.flatnonzero(C[a, b] > large)
+    some, most = np.flatnonzero(C[a, b] > large), min(most, _room(x))
     if len(some) > most:
         some = some[np.argpartition(-C[a[some], b[some]], most)[:most]]
     return a[some], b[some]
@@ -251,7 +259,10 @@ def _among(x: Numbers, listed: Listed, most: int) -> tuple[Rows, Rows]:
     pairs, many = np.unique(keys, return_counts=True)
     a, b = pairs // size, pairs % size
     new = np.flatnonzero((a < x.f) & (b < x.f) & (x.place[a, b] == 0))
-    new = new[np.argsort(-many[new], kind="stable")[:most]]
+    new = new[np.argsort(-many[new], kind="stable")[: min(most, _room(x))]]
     return a[new], b[new]
 
 
+def _room(x: Numbers) -> int:
+    """How many pairs more may be formed: each is held as a vector, and as numbers of all steps."""
+    return max(ENTRIES // (len(x.root) + x.f) - len(x.turned), 0)

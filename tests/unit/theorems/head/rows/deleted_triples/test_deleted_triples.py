@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from certify.format.methods import UNCHECKED, status_of
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented
-from certify.theorems.head.rows.by_choice import metric
-from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, method, search, thirds
+from certify.theorems.head.rows.by_choice import method, metric
+from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, points, search, thirds
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
 from certify.theorems.head.rows.method import Budget
@@ -39,7 +40,15 @@ def bare(*names: str) -> Any:
         dataclasses.replace(self, **{name: np.zeros_like(getattr(self, name)) for name in names}), i, j, l)
 
 
-_lost, _of, _bends = curvature.Curvature.lost, thirds.First.of, bends.Bends.pair
+def half(self: closer.Closer) -> closer.Closer:
+    """Points against half of what pairs leave."""
+    found, x = copy(self), self.x
+    found.x = dataclasses.replace(x, turned=0.5 * x.turned, signed=0.5 * x.signed)
+    return found
+
+
+_lost, _of, _pair = curvature.Curvature.lost, thirds.First.of, bends.Bends.pair
+_takes, _nearly = closer.Closer._takes, points.Points._takes
 WRONG: dict[str, Wrong] = {
     "pairs do nothing": [(Numbers, "choices", without("signed", "rows", "beside", "along"))],
     "pairs that are formed do nothing": [(Numbers, "choices", without("signed", "along"))],
@@ -50,8 +59,15 @@ WRONG: dict[str, Wrong] = {
     "thirds are half": [(thirds.First, "of", lambda *given: 0.5 * _of(*given))],
     "thirds do nothing": [(thirds.First, "of", lambda *given: 0.0 * _of(*given)),
                           (thirds.Thirds, "far", lambda *given: 0.0)],
-    "a quarter of a step": [(closer, "KEPT", 2.0**-10), (closer.Closer, "_takes", lambda self, c, third, kept: (
-        (self.E @ self.x.turned[0] * 0.0)[:, None] + np.zeros(len(c)) > 1.0))],
+    "far rows do half": [(bends.Bends, "pair", lambda *given: 0.5 * _pair(*given))],
+    "rows of pairs do nothing": [(Numbers, "choices", without("beside"))],
+    "the third row of a pair does nothing": [(Numbers, "choices", without("bent"))],
+    "steps are refits": [(Numbers, "choices", without("alone"))],
+    "the matrix has what steps take along rows that are out": [(Numbers, "kept", bare("there", "shared", "overlap"))],
+    "rows that are out have no leverage": [(Numbers, "kept", bare("own", "across"))],
+    "points bear all": [(closer.Closer, "_takes", lambda *given: _takes(*given) & False),
+                        (points.Points, "_takes", lambda *given: _nearly(*given) & False)],
+    "half of what is left for points": [(closer.Closer, "_takes", lambda self, *given: _takes(half(self), *given))],
 }
 
 
@@ -118,6 +134,36 @@ def test_what_is_open_or_not_looked_at_is_not_proved(monkeypatch: pytest.MonkeyP
     assert flipping > 10 and proved > 10
 
 
+def test_nodes_are_begun_where_there_is_time_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row of a choice that is open is set apart; a clock that falls by a second each time it is looked at."""
+    stages(monkeypatch, 13, 0, 1e-9, 13)
+    fewer = 0
+    for seed in range(12):
+        head, found = drawn(seed, 3, 13, 10.0), list[np.ndarray]()
+        s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
+        for node in (1e-9, 1e12):
+            monkeypatch.setattr(search, "NODE", node)
+            clock = map(float, np.arange(1e6, 0.0, -1.0))
+            found.append(search.Triples(s, rows, clock.__next__).run(3, head.today >= 0, np.arange(13)))
+        assert not (found[1] & ~found[0]).any()
+        fewer += int(found[1].sum() < found[0].sum())
+    assert fewer > 2
+
+
+def test_no_more_pairs_are_held_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages(monkeypatch, 13, 99, 1e9, 0)
+    held, first = list[int](), Numbers.forming
+    monkeypatch.setattr(Numbers, "forming", lambda self, one, two, check: (
+        held.append(len(self.turned) + len(one)), first(self, one, two, check))[1])
+    head = drawn(0, 3, 13, 30.0)
+    s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
+    for entries, most in ((10**6, 79), (20 * (13 + head.m), 20)):
+        monkeypatch.setattr(search, "ENTRIES", entries)
+        held.clear()
+        search.Triples(s, rows, lambda: 100.0).run(3, head.today >= 0, np.arange(13))
+        assert 2 < max(held) <= most
+
+
 def test_drawn_heads_are_held() -> None:
     found = [heads_deleted_triples.changed_rows_deleted_triples(np.random.default_rng([30, i]))
              for i in range(60 if FULL else 16)]
@@ -139,8 +185,8 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, w
 def test_what_it_is_not_for() -> None:
     head, rows = drawn(0, 3, 13, 3.0), tuple(range(13))
     able = DeletedTriples().able
-    assert "entries" in able(head, RowChange(False, 3, rows)) and "3 deleted" in able(head, RowChange(False, 2, rows))
-    assert "3 deleted" in able(head, RowChange(True, 3, rows))
+    assert "entries" in able(head, RowChange(False, 3, rows)) and "3 rows" in able(head, RowChange(False, 2, rows))
+    assert "3 rows" in able(head, RowChange(True, 3, rows))
     assert "deleted_triples" in UNCHECKED and status_of("deleted_triples") >= 1000
 
 

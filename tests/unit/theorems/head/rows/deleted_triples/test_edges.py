@@ -11,7 +11,8 @@ import pytest
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
-from certify.theorems.head.rows.deleted_triples import curvature, method
+from certify.theorems.head.rows.by_choice import method
+from certify.theorems.head.rows.deleted_triples import curvature
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.method import Budget
 from tests.families.logistic_heads import logistic_head, refits
@@ -69,6 +70,13 @@ def test_what_is_no_number_takes_all(number: float) -> None:
     B[1], B[2, 1, 2] = np.eye(4), number
     found = curvature._largest(B)
     assert found[0] == 0.0 and 1.0 <= found[1] < 1.2 and not found[2] < 1e30
+
+
+def test_norms_are_of_any_matrix() -> None:
+    """Products in floats are never quite symmetric: of a shear the square says nothing, and what it does is long."""
+    shear = np.zeros((1, 8, 8), np.float32)
+    shear[0, 0, 1] = 3.0
+    assert 3.0 <= curvature._largest(shear)[0] < 3.5
 
 
 def test_one_prediction_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
