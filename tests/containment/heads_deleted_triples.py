@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import combinations
 from typing import Any
 from unittest.mock import patch
@@ -20,6 +21,7 @@ from certify.theorems.head.rows.by_choice import metric as metrics
 from certify.theorems.head.rows.deleted_triples import bends as bent
 from certify.theorems.head.rows.deleted_triples import closer as close
 from certify.theorems.head.rows.deleted_triples import curvature as curved
+from certify.theorems.head.rows.deleted_triples import nearer as nearest
 from certify.theorems.head.rows.deleted_triples import numbers as numbered
 from certify.theorems.head.rows.deleted_triples import overlaps as over
 from certify.theorems.head.rows.deleted_triples import points as seen
@@ -51,7 +53,8 @@ def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
             patch.multiple(over, MOST={2: int(rng.integers(0, n)), 3: int(rng.integers(0, n))}), patch.multiple(
             numbered, EACH=int(rng.integers(1, n)), TOGETHER=2), patch.multiple(
             thirded, LITTLE=float(rng.choice([0.0, 0.02, 0.5])), DEEP=float(rng.choice([1.0, 44.0]))), patch.multiple(
-            curved, SEEN=int(rng.integers(1, n))), patch.multiple(seen, ROOM=1.0), patch.multiple(close, ROOM=1.0):
+            curved, SEEN=int(rng.integers(1, n))), patch.multiple(seen, ROOM=1.0), patch.multiple(
+            close, ROOM=1.0), patch.multiple(nearest, ROOM=1.0, TURNS=int(rng.integers(0, 5))):
         st = stepping.steps(b, stepping.in_order(b, np.arange(n)), k, own, settled=bool(rng.random() < 0.5))
         a = None if st is None else metrics.metric(st, float(rng.choice([0.3, 1.0, 2.2, 4.0])))
         if st is None or a is None or not np.isfinite(st.reach):
@@ -86,7 +89,7 @@ class Truth:
         far = [-(H @ s.S[l]) * st.c.at.p[l] / (1.0 - self.D[l] * (s.S[l] @ H @ s.S[l])) for l in st.far]
         self.delta = np.concatenate([st.delta, *[one[None] for one in far]])
         self.moves = self.delta @ s.S.T
-        self.thirds, self.curved = thirded.Thirds(x), curved.Curvature(x)
+        self.thirds = thirded.Thirds(x)
 
     def columns(self, T: tuple[int, ...]) -> NDArray[np.int64]:
         """Where the bounds have a choice: far rows, and what is missing, are column f; of two rows the last is none."""
@@ -96,17 +99,19 @@ class Truth:
     def hold(self, points: Array, few: int) -> Outcome:
         """All choices, as they are bounded first and looked at closer."""
         decided, p = False, seen.points_of(self.x, points)
-        closer = close.Closer(self.x, p)
+        closer, nearer = close.Closer(self.x, p), nearest.Nearer(self.x, p)
         worst = self.x.choices(self.f + 1, np.array([self.f + 1]), self.f + 1 if self.x.k > 2 else self.f + 2,
                                np.array([np.inf]))
         if self.x.k == 3 and np.isfinite(worst[0]).any():
             raise Violation("infinite thirds leave a distance")
         for size in range(self.x.k + 1):
             for T in combinations(range(len(self.rows)), size):
-                decided |= self._choice(T, points, p, closer, few)
+                decided |= self._choice(T, points, p, closer)
+                if sum(T) % 3 == 0:  # a third of all, as each takes a refit's time
+                    decided |= self._near(T, points, nearer, few)
         return "decided" if decided else "refused"
 
-    def _choice(self, T: tuple[int, ...], points: Array, p: seen.Points, closer: close.Closer, few: int) -> bool:
+    def _choice(self, T: tuple[int, ...], points: Array, p: seen.Points, closer: close.Closer) -> bool:
         x, (i, j, l) = self.x, self.columns(T)[0]
         own = len(T) == x.k and max(T, default=0) < self.f
         out, kept = self.rows[list(T)], np.ones(len(self.S))
@@ -121,14 +126,12 @@ class Truth:
         if not eigen[0] > 0.0:
             raise Violation(f"{T}: there is no matrix without the rows")
         self._rows_of_pair(T, without)
-        lost, gone = self._lost(T, kept, without), [left[0]]
-        if own:
-            gone.append(1.0 - float(self.curved.lost(np.array([T]), more, few)[0]))
+        lost, gone = self._lost(T, kept, without, self.t + self.moves[list(T)].sum(axis=0)), [left[0]]
         for number in gone:
             if number > max(0.0, 1.0 - lost) + SLACK:
                 raise Violation(f"{T}: {number} of the curvature is said to be left, and {1.0 - lost} is")
         if np.isfinite(r[0]):
-            g = self._gradient(T, kept)
+            g = self._gradient(kept, self.w + self.delta[list(T)].sum(axis=0))
             true = float(np.sqrt(g @ np.linalg.solve(without, g)))
             if true > r[0] * left[0] + SLACK:
                 raise Violation(f"{T}: {true} is left of the gradient, not {r[0] * left[0]}")
@@ -147,13 +150,17 @@ class Truth:
             self._next_to_it(T, w, without @ v, gone, (at, r, more, third))
         return bool(np.isfinite(r[0])) and not open_.all()
 
-    def _next_to_it(self, T: tuple[int, ...], w: Array, away: Array, gone: list[float], said: Any) -> None:
-        """Points that the refit has just on the other side, along where it lies from the sum of steps and elsewhere."""
+    def _beside(self, w: Array, away: Array) -> Array:
+        """Points that a refit has just on the other side, along a direction and elsewhere."""
         rng = np.random.default_rng(len(self.S))
         E = np.array([-away, away, *(-away + np.linalg.norm(away) * rng.standard_normal((4, len(w))))])
         E = E / np.maximum(np.linalg.norm(E, axis=1), 1e-300)[:, None]
         E = E - (E @ w + 1e-7)[:, None] / max(float(w @ w), 1e-12) * w  # the refit's output is −1e-7
-        E = E[E @ self.w > 1e-6]
+        return np.asarray(E[E @ self.w > 1e-6])
+
+    def _next_to_it(self, T: tuple[int, ...], w: Array, away: Array, gone: list[float], said: Any) -> None:
+        """Such points, along where the refit lies from the sum of steps."""
+        E = self._beside(w, away)
         if not len(E):
             return
         at, r, more, third = said
@@ -198,14 +205,44 @@ class Truth:
         if true > min(said) * (1.0 + SLACK) + 1e-12:
             raise Violation(f"{T}: two steps are {true} long in rows that stay, not {said}")
 
-    def _gradient(self, T: tuple[int, ...], kept: Array) -> Array:
-        """At the sum of the steps, without the rows."""
-        w = self.w + self.delta[list(T)].sum(axis=0)
+    def _near(self, T: tuple[int, ...], points: Array, nearer: nearest.Nearer, few: int) -> bool:
+        """At weights nearer to the refit, far rows looked at as any of them."""
+        at, many = self.columns(T), sum(i < self.f for i in T)
+        open_ = nearer.open_by(at, few)
+        if not many:
+            if not open_[0].all():
+                raise Violation(f"{T}: a choice without steps is closed")
+            return False
+        near, out, kept = nearer.near(at, many, few), self.rows[list(T)], np.ones(len(self.S))
+        kept[out] = 0.0
+        without = self.M - (self.S[out].T * self.m[out]) @ self.S[out]
+        w = near.weights[0]
+        if np.isfinite(near.more[0]):
+            g, lost = self._gradient(kept, w), self._lost(T, kept, without, self.S @ w)
+            if np.sqrt(g @ np.linalg.solve(without, g)) > near.left[0] + SLACK:
+                raise Violation(f"{T}: nearer, the gradient is longer than {near.left[0]}")
+            if near.kept[0] > max(0.0, 1.0 - lost) + SLACK:
+                raise Violation(f"{T}: nearer, {near.kept[0]} of the curvature is said to be left, and {1.0 - lost} is")
+        true = refit(self.S, kept, self.s.decay)
+        v = true - w
+        if np.isfinite(near.r[0]) and np.sqrt(v @ without @ v) > near.r[0] + NEAR:
+            raise Violation(f"without {T}: {np.sqrt(v @ without @ v)} above {near.r[0]}, nearer")
+        if (points @ true < -NEAR)[~open_[1]].any() or (not open_[0].any() and open_[1].any()):
+            raise Violation(f"without {T}: a point is moved that was said to stay, nearer")
+        other = copy(nearer)
+        for E in (self._beside(true, without @ v), self._beside(true, v)):
+            other.p, other.norms = seen.points_of(self.x, E), np.linalg.norm(E, axis=1) * (1.0 + SLACK)
+            if len(E) and not other.open_by(at, few)[1].all():
+                raise Violation(f"without {T}: a point next to it is said to stay, nearer")
+        return bool(np.isfinite(near.r[0])) and not open_[1].all()
+
+    def _gradient(self, kept: Array, w: Array) -> Array:
+        """Without some rows."""
         return np.asarray(self.s.decay * w - (kept * slope(self.S @ w)) @ self.S, dtype=np.float64)
 
-    def _lost(self, T: tuple[int, ...], kept: Array, without: Array) -> float:
-        """The share of the matrix without the rows that is not there within reach of the sum of steps."""
-        D = self._curvature(self.t + self.moves[list(T)].sum(axis=0))
+    def _lost(self, T: tuple[int, ...], kept: Array, without: Array, t: Array) -> float:
+        """The share of the matrix without the rows that is not there within reach of such margins."""
+        D = self._curvature(t)
         least = kept * np.maximum(self.m - D * self.m / self.D, 0.0)
         root = np.linalg.inv(np.linalg.cholesky(without))
         return float(np.linalg.eigvalsh(root @ ((self.S.T * least) @ self.S) @ root.T)[-1])

@@ -36,7 +36,7 @@ class Bends:
         self.moved = st.most
         # what is computed of curvatures is off by little of each as well
         self.grown = exp(np.minimum(st.most, 600.0)) * EVEN - 1.0 + 8.0 * st.blur + 2.0**-40
-        self.D = _curvature(self.z)
+        self.D = curve_of(self.z)
         light = a.m > TINY
         self.root = np.where(light, 1.0 / np.sqrt(np.where(light, a.m, 1.0)), 0.0) * RAISE
         self.long = np.where(light, 0.0, a.long / np.sqrt(LEAST)) * RAISE
@@ -46,7 +46,7 @@ class Bends:
         q = self.z
         for i in steps:
             q = q * self.E[i]
-        return _curvature(q)
+        return curve_of(q)
 
     def pair(self, i: int) -> float:
         """At least what the step i and any far row do to the slopes of rows that stay."""
@@ -62,5 +62,6 @@ class Bends:
         return found if np.isfinite(found) else np.inf
 
 
-def _curvature(q: Array) -> Array:
+def curve_of(q: Array) -> Array:
+    """l'' at margins t, by `q = e^{−t}`."""
     return np.asarray(q / (1.0 + q) / (1.0 + q))  # nothing overflows before q

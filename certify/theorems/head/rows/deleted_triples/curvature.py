@@ -1,4 +1,4 @@
-"""D30: what a choice of three rows takes of the curvature, by slopes at the sum of its steps and as one eigenvalue.
+"""D30: what a choice of three rows takes of the curvature, as one eigenvalue.
 
 proofs/heads-deleted-triples.md.
 """
@@ -20,12 +20,6 @@ open; and all whose squares are, the others by traces."""
 SQUARINGS = 4
 """Products, each of which takes the square root of how far the Frobenius norm is off."""
 
-DEEP, WIDE = 60.0, 20.0
-"""Margins, and moves of them, as powers of 2, up to which single precision holds exponentials of sums."""
-
-LESS = 2.0**-17
-"""What ratios of curvatures lose in single precision."""
-
 AT_ONCE = 64
 """Choices at a time."""
 
@@ -37,11 +31,6 @@ class Curvature:
         self.x, t = x, x.taken
         a, st = x.metric, x.metric.st
         self.able = products_are_exact()
-        # so that no product leaves single precision; beyond, of rows that hardly have curvature, nothing is kept
-        self.E: Short = np.where(np.abs(np.log2(st.E)) < WIDE, st.E, np.nan).T.astype(np.float32, order="C")
-        self.z: Short = np.where(np.abs(np.log2(st.z)) < DEEP, st.z, np.nan).astype(np.float32)
-        self.D: Short = (st.c.at.D * (1.0 + 2.0**-22)).astype(np.float32)
-        self.less = np.float32(1.0 + LESS + 8.0 * st.blur)
         self.m: Short = above(np.where(st.c.kept > 0.0, a.m, 0.0) * RAISE)
         self.squares = a.long * a.long * RAISE
         heat = t.w.max(axis=1) * t.squares
@@ -58,13 +47,14 @@ class Curvature:
         # products with rows that are out, as roots of what M has of these
         self.C: Short = above((np.abs(K[:, self.rows]) + np.sqrt(np.outer(self.off, self.off[self.rows]))) * self.root)
 
-    def lost(self, choices: Rows, more: Array, few: int) -> Array:
+    def lost(self, choices: Rows, more: Array, few: int, w: Short) -> Array:
         """`(C,)` upper bounds of the share that is lost in the matrix without the rows.
 
         Args:
             choices: `(C, k)` columns of steps.
             more: `(C,)` numbers `1/(1 − o)`.
             few: how many rows are looked at with their signs.
+            w: `(C, n)` what rows that stay lose of what M has of them, 0 of those of the choice.
         """
         found = np.full(len(choices), np.inf)
         if not self.able:
@@ -72,11 +62,10 @@ class Curvature:
         with np.errstate(all="ignore"):  # what single precision does not hold proves nothing
             for at in range(0, len(choices), AT_ONCE):
                 some = slice(at, at + AT_ONCE)
-                found[some] = self._lost(choices[some], more[some], few)
+                found[some] = self._lost(w[some], choices[some], more[some], few)
         return found
 
-    def _lost(self, choices: Rows, more: Array, few: int) -> Array:
-        w = self._taken(choices)
+    def _lost(self, w: Short, choices: Rows, more: Array, few: int) -> Array:
         ws, u = w[:, self.seen], len(self.seen)
         whole, mine = w @ self.squares, ws @ self.squares[self.seen]
         up, part = fp.sum_up(w.shape[1]), 1.0 + 2.0 * dot_unit(u + 8)
@@ -95,22 +84,6 @@ class Curvature:
         half = 0.5 * (inner - others)
         found = 0.5 * (inner + others) + np.sqrt(half * half + both * both)
         return np.asarray((np.minimum(inner + others, found) * RAISE + rest) * (RAISE * RAISE))
-
-    def _taken(self, choices: Rows) -> Short:
-        """`(C, n)` what rows that stay lose of what M has of them, at the sum of the steps."""
-        rows = self.x.metric.st.rows[choices]  # of two rows the third column is none, and left out by who asks
-        q = self.z * self.E[choices[:, 0]]
-        for column in choices.T[1:]:
-            q *= self.E[column]
-        D = q + np.float32(1.0)
-        D *= D
-        np.divide(q, D, out=D)
-        D /= self.D
-        y = self.less - D
-        y = np.where(y < np.float32(1.0), np.maximum(y, np.float32(0.0)), np.float32(1.0))  # NaN: all of it
-        y *= self.m
-        np.put_along_axis(y, rows, np.float32(0.0), axis=1)
-        return np.asarray(y)
 
     def _inner(self, J: Rows, w: Short, choices: Rows, more: Array) -> Array:
         """At least the largest eigenvalues of the parts of some rows of each choice."""

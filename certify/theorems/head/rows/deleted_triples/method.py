@@ -8,9 +8,10 @@ import numpy as np
 
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.box_tree import met, oriented
+from certify.theorems.head.rows.box_tree import collect, oriented
 from certify.theorems.head.rows.by_choice.method import COUNT, unfit
 from certify.theorems.head.rows.deleted_triples.search import OWN, Triples
+from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 SHARE = 0.97
@@ -29,6 +30,13 @@ class DeletedTriples(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose nodes were finished in time, and rows it met whose deletion flips a point."""
         s, points = oriented(head, change)
-        tree = Triples(s, points, budget.share(SHARE).left)
-        proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
-        return Part(self.name, proved, {}, met(head, tree, change))
+        left, found, proved = budget.share(SHARE).left, Found(head), np.zeros(len(points), bool)
+        while (rest := todo & ~proved).any():
+            began, many = left(), int(proved.sum())
+            tree = Triples(s, points, left)
+            proved |= tree.run(change.count, rest, np.array(change.rows, np.int64))
+            collect(found, tree, change)
+            # points that were given up for the others come next, if there is as much time again
+            if int(proved.sum()) == many or left() < began - left():
+                break
+        return Part(self.name, proved, {}, found.flips())

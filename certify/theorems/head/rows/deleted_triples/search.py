@@ -5,12 +5,13 @@ Rows that are in very many of these are set apart: nodes of their own follow. pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from certify.problem.limits import OutOfTime
-from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre
 from certify.theorems.head.rows.boxes.leaves import base
@@ -18,7 +19,8 @@ from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.deleted_triples.closer import Closer
-from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY, Curvature
+from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY
+from certify.theorems.head.rows.deleted_triples.nearer import Nearer
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers, numbers
 from certify.theorems.head.rows.deleted_triples.points import Points, points_of
 from certify.theorems.head.rows.deleted_triples.thirds import Thirds
@@ -33,9 +35,9 @@ LARGE, FORMED, LATER, ENTRIES = 0.05, 12_000, 60_000, 100_000_000
 """What a pair may do by its crude bound without being formed with its signs; most pairs that are formed at first, and
 later; and most entries of all that are held."""
 
-APART, CHILD, LISTED, CLOSER = {2: 12, 3: 40}, {2: 4.0, 3: 12.0}, 5e-4, 2.5e-3
+APART, CHILD, LISTED, NEARER = {2: 12, 3: 40}, {2: 4.0, 3: 12.0}, 5e-4, 5e-3
 """Rows that are set apart at most, by how many rows may follow; and about the seconds of a node below, of a choice that
-is listed, and of one that is looked at closer."""
+is listed, and of one that is looked at nearer to its refit."""
 
 NODE = 0.4
 """A node below takes at least that part of what the root takes before choices are looked at; where there is no time for
@@ -45,8 +47,8 @@ SHARES, MANY_LISTED = (0.001, 0.004, 0.01, 0.03), 60_000
 """Of the points so many, those that bear least, are given up, as nearly all choices would be looked at for them: the
 first share with which no more choices than so many are listed, or the last."""
 
-PIECE = 4096
-"""Choices that are looked at before the time is asked for."""
+PIECE, SMALLER = 4096, 512
+"""Choices that are looked at before the time is asked for, and that are looked at nearer to their refits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,9 @@ class Listed:
         i, j, l = self.columns.T
         r, more = x.choices(i, j, l, self.third)
         return replace(self, r=r, more=more, kept=x.kept(i, j, l)[1])
+
+
+Look = Callable[[Listed], tuple[Mask, Mask]]
 
 
 @dataclass(eq=False)
@@ -146,23 +151,34 @@ class Triples(PairTree):
             listed = listed.some(self._by_distance(p, listed))
             self._say("listed still", len(listed.r))
         x = x.forming(*_among(x, listed, LATER), self._check)
-        listed, closer, curved = listed.again(x), Closer(x, p), Curvature(x)
-        for few in (0, FEW, MANY):
-            if few:
-                listed = self._curvature(x, curved, listed, few)
-            open_ = np.concatenate([np.zeros(0, bool), *(closer.open_by(one.columns, one.third, one.kept)[0]
-                                                         for one in self._pieces_of(listed))])
-            listed = listed.some(open_)
-            listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / CLOSER if few < MANY else 0.0))
-            self._say("listed closer", len(listed.r))
-        return closer.open_by(listed.columns, listed.third, listed.kept)[1], np.array(hot, np.int64)
+        listed, closer = listed.again(x), Closer(x, p)
+        open_, _ = self._by_pieces(listed, PIECE, lambda one: closer.open_by(one.columns, one.third, one.kept))
+        listed = listed.some(open_)
+        listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / NEARER))
+        self._say("listed closer", len(listed.r))
+        nearer, point = Nearer(x, p), np.zeros(len(p.margin), bool)
 
-    def _pieces_of(self, listed: Listed) -> list[Listed]:
-        found = list[Listed]()
-        for at in range(0, len(listed.r), PIECE):
+        def look_at(few: int) -> Look:
+            return lambda one: nearer.open_by(one.columns, few)
+
+        for few in (FEW, MANY):
+            open_, point = self._by_pieces(listed, SMALLER, look_at(few))
+            listed = listed.some(open_)
+            self._say("listed nearer", len(listed.r))
+        listed = listed.some(_apart(x, listed, hot, 0.0))
+        if len(listed.r) < len(open_):
+            point = nearer.open_by(listed.columns, MANY)[1]
+        return point, np.array(hot, np.int64)
+
+    def _by_pieces(self, listed: Listed, size: int, look: Look) -> tuple[Mask, Mask]:
+        """Which choices leave a point open, and which points they leave open; asked for the time in between."""
+        open_, point = np.zeros(len(listed.r), bool), np.zeros(1, bool)
+        for at in range(0, len(listed.r), size):
             self._check()
-            found.append(listed.some(np.arange(at, min(at + PIECE, len(listed.r)))))
-        return found
+            some = np.arange(at, min(at + size, len(listed.r)))
+            open_[some], here = look(listed.some(some))
+            point = point | here
+        return open_, point
 
     def _by_distance(self, p: Points, listed: Listed) -> Mask:
         """Which choices leave a point open by their distances."""
@@ -218,28 +234,23 @@ class Triples(PairTree):
             third[at] = min(third[at], all_.far(i, j))
         return x, replace(listed, third=third).again(x)
 
-    def _curvature(self, x: Numbers, curved: Curvature, listed: Listed, few: int) -> Listed:
-        """The same with what choices take of the curvature by itself: their steps together, far rows beside them."""
-        kept, own = listed.kept.copy(), (listed.columns[:, : x.k] < x.f).sum(axis=1)
-        for many in range(1, x.k + 1):  # columns are in order, and far ones are last
-            at = np.flatnonzero(own == many)
-            lost = np.concatenate([np.zeros(0), *(curved.lost(one.columns[:, :many], one.more, few)
-                                                  for one in self._pieces_of(listed.some(at)))])
-            lost = lost + (x.k - many) * float(x.share[x.f]) * listed.more[at] * RAISE
-            kept[at] = np.fmax(kept[at], (1.0 - lost * RAISE) * (1.0 - 4.0 * U))
-        return replace(listed, kept=kept)
-
 
 def _apart(x: Numbers, listed: Listed, hot: list[int], least: float) -> Mask:
     """Which choices hold no row that is set apart; rows in more than so many of them are added."""
-    keep = ~np.isin(listed.columns, hot).any(axis=1)
+    apart = np.zeros(x.f + 3, bool)
+    apart[hot] = True
+    T = listed.columns
+    keep = np.flatnonzero(~(apart[T[:, 0]] | apart[T[:, 1]] | apart[T[:, 2]]))
     while len(hot) < APART[x.k]:
-        count = np.bincount(listed.columns[keep].ravel(), minlength=x.f + 3)[: x.f]
+        count = np.bincount(T[keep].ravel(), minlength=x.f + 3)[: x.f]
         if not count.size or not count.max() > least:
             break
         hot.append(int(count.argmax()))
-        keep &= (listed.columns != hot[-1]).all(axis=1)
-    return np.asarray(keep)
+        some = T[keep]
+        keep = keep[(some[:, 0] != hot[-1]) & (some[:, 1] != hot[-1]) & (some[:, 2] != hot[-1])]
+    found = np.zeros(len(T), bool)
+    found[keep] = True
+    return found
 
 
 def _strongest(x: Numbers, large: float, most: int) -> tuple[Rows, Rows]:

@@ -133,7 +133,7 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None, settled: bool = 
         order: the free rows, the hottest first.
         k: rows that may follow.
         few: how many rows have a step of their own, where few are asked for.
-        settled: whether steps that those with one factor do not settle are taken with a Hessian of their own.
+        settled: whether steps that those with one factor do not settle are mixed with those before.
     """
     c, s, S = b.c, b.c.sums, b.c.sums.S
     n, p = S.shape
@@ -145,7 +145,7 @@ def steps(b: Base, order: Rows, k: int, few: int | None = None, settled: bool = 
     size = b.lengths
     delta = flipped(b, mid) if s.relabels else _newton(b, mid)
     if settled:
-        delta = settle(c, b.X, mid, delta)
+        delta = settle(b, mid, delta)
     long = fp.row_norms(delta)
     T = S @ delta.T
     # a checker's rows are whole numbers of one unit: no part of the proof, but it has to follow

@@ -14,7 +14,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.by_choice import method, metric
-from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, points, search, thirds
+from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, nearer, points, search, thirds
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
 from certify.theorems.head.rows.method import Budget
@@ -40,6 +40,13 @@ def bare(*names: str) -> Any:
         dataclasses.replace(self, **{name: np.zeros_like(getattr(self, name)) for name in names}), i, j, l)
 
 
+def without_far(self: nearer.Nearer, *given: Any) -> nearer.Near:
+    """Far rows that are out as if the matrix had them."""
+    found = copy(self)
+    found.x = dataclasses.replace(self.x, own=np.where(np.arange(len(self.x.own)) == self.x.f, 0.0, self.x.own))
+    return _near(found, *given)
+
+
 def half(self: closer.Closer) -> closer.Closer:
     """Points against half of what pairs leave."""
     found, x = copy(self), self.x
@@ -48,6 +55,7 @@ def half(self: closer.Closer) -> closer.Closer:
 
 
 _lost, _of, _pair = curvature.Curvature.lost, thirds.First.of, bends.Bends.pair
+_left, _loss, _near = nearer.Nearer._left, nearer.Nearer._lost, nearer.Nearer.near
 _takes, _nearly = closer.Closer._takes, points.Points._takes
 WRONG: dict[str, Wrong] = {
     "pairs do nothing": [(Numbers, "choices", without("signed", "rows", "beside", "along"))],
@@ -56,6 +64,12 @@ WRONG: dict[str, Wrong] = {
                                                                        _kept(self, i, j, l)[1]))],
     "steps take none": [(Numbers, "kept", bare("share", "there", "shared", "overlap"))],
     "one eigenvalue is half": [(curvature.Curvature, "lost", lambda *given: 0.4 * _lost(*given))],
+    "a far row does not pull": [(nearer.Nearer, "_left", lambda *given: (_left(*given)[0], 0.0 * _left(*given)[1]))],
+    "gradients are half as long": [(nearer.Nearer, "_left", lambda *given: (0.5 * _left(*given)[0], _left(*given)[1]))],
+    "rows lose half": [(nearer.Nearer, "_lost", lambda *given: (0.4 * _loss(*given)).astype(np.float32))],
+    "far rows are in the matrix": [(nearer.Nearer, "near", without_far)],
+    "weights are refits": [(nearer.Nearer, "near", lambda *given: dataclasses.replace(
+        _near(*given), r=0.0 * _near(*given).left))],
     "thirds are half": [(thirds.First, "of", lambda *given: 0.5 * _of(*given))],
     "thirds do nothing": [(thirds.First, "of", lambda *given: 0.0 * _of(*given)),
                           (thirds.Thirds, "far", lambda *given: 0.0)],
@@ -132,6 +146,23 @@ def test_what_is_open_or_not_looked_at_is_not_proved(monkeypatch: pytest.MonkeyP
             proved += int(good.sum())
         flipping += int(((least <= 0) & (head.today >= 0)).sum())
     assert flipping > 10 and proved > 10
+
+
+def test_points_that_were_given_up_come_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "LEAST", 0)
+    more = 0
+    for seed in range(12):
+        head, rows = drawn(seed, 3, 13, 30.0), tuple(range(13))
+        s, points = oriented(head, RowChange(False, 3, rows))
+        monkeypatch.setattr(search, "SHARES", (0.5,))
+        once = search.Triples(s, points, lambda: 1e9).run(3, head.today >= 0, np.arange(13))
+        part = DeletedTriples().prove(head, RowChange(False, 3, rows), head.today >= 0, Budget(1e6))
+        monkeypatch.setattr(search, "SHARES", (0.0,))
+        all_ = search.Triples(s, points, lambda: 1e9).run(3, head.today >= 0, np.arange(13))
+        assert part is not None and not (once & ~part.proved).any()
+        assert int(part.proved.sum()) >= int(all_.sum()) - 1
+        more += int(part.proved.sum()) - int(once.sum())
+    assert more > 4
 
 
 def test_nodes_are_begun_where_there_is_time_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
