@@ -27,7 +27,7 @@ class ByChoice(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return unfit(head, change, OWN[COUNT])
+        return unfit(head, change, (COUNT,), OWN[COUNT], LEAST)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
@@ -38,19 +38,21 @@ class ByChoice(Method):
                     met(head, tree, change))
 
 
-def unfit(head: Head, change: RowChange, own: int) -> str:
+def unfit(head: Head, change: RowChange, counts: tuple[int, ...], own: int, least: int) -> str:
     """Why choices are not looked at one by one; empty where they are.
 
     Args:
         head, change: the head, and how its rows may change.
+        counts: how many rows may change.
         own: how many rows have a step of their own.
+        least: entries that the training rows have to have.
     """
-    if change.relabels or change.count != COUNT:
-        return f"choices are looked at one by one where {COUNT} rows are deleted"
+    if change.relabels or change.count not in counts:
+        return f"choices are looked at one by one where {' or '.join(map(str, counts))} rows are deleted"
     if head.weights is not None:
         return "rows carry weights, and choices of rows are for those that count the same"
-    if not LEAST <= head.phi.size <= LARGE:
-        return f"the training rows have {head.phi.size} entries, and choices one by one are for {LEAST} to {LARGE}"
+    if not least <= head.phi.size <= LARGE:
+        return f"the training rows have {head.phi.size} entries, and choices one by one are for {least} to {LARGE}"
     if head.n * own > LARGE:  # what steps do to every row is held a few times over
         return f"choices are looked at one by one for up to {LARGE // own} rows; there are {head.n}"
     return refusal(head, change)

@@ -13,7 +13,7 @@ from certify.rigor.single.floats import LEAST, UNIT, Short, above, dot_unit, pro
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
 
-FEW, MANY, SEEN = 128, 256, 3072
+FEW, MANY, SEEN = 32, 256, 3072
 """Rows that count most, of which the products are looked at with their signs: at first, and where that leaves a point
 open; and all whose squares are, the others by traces."""
 

@@ -9,23 +9,30 @@ import numpy as np
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import collect, oriented
-from certify.theorems.head.rows.by_choice.method import COUNT, unfit
-from certify.theorems.head.rows.deleted_triples.search import OWN, Triples
+from certify.theorems.head.rows.by_choice.method import unfit
+from certify.theorems.head.rows.deleted_triples.costs import costs
+from certify.theorems.head.rows.deleted_triples.search import Triples
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
-SHARE = 0.97
-"""Of the time that is left."""
+COUNTS = 2, 3
+"""Deleted rows."""
+
+SHARE, LEAST, MOST = 0.97, 1 << 18, 32
+"""Of the time that is left; and least entries of the training rows, and most rows for a column, as trees of pairs
+decide nearly all of fewer entries, and too many rows are nearly as hot as the hottest where columns are few."""
 
 
 class DeletedTriples(Method):
-    """Three deleted rows of a logistic head (D30). No certificate states it: it has no checker."""
+    """Two or three deleted rows of a logistic head (D30). No certificate states it: it has no checker."""
 
     name: ClassVar[str] = "deleted_triples"
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return unfit(head, change, OWN[COUNT])
+        if head.n > MOST * head.m:
+            return f"choices are looked at one by one for up to {MOST} rows a column"
+        return unfit(head, change, COUNTS, costs(max(COUNTS), head.phi.size, np.inf).own, LEAST)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose nodes were finished in time, and rows it met whose deletion flips a point."""

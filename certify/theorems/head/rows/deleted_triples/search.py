@@ -19,6 +19,7 @@ from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.deleted_triples.closer import Closer
+from certify.theorems.head.rows.deleted_triples.costs import Costs, costs
 from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY
 from certify.theorems.head.rows.deleted_triples.nearer import Nearer
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers, numbers
@@ -28,24 +29,22 @@ from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.pair_tree.steps import Steps, in_order, steps
 from certify.theorems.head.rows.pair_tree.tree import PairTree
 
-OWN, REACH = {2: 384, 3: 512}, 2.2
-"""Rows with a step of their own, by how many rows may follow; and how far around a sum of steps is looked."""
+REACH = 2.2
+"""How far around a sum of steps is looked."""
 
-LARGE, FORMED, LATER, ENTRIES = 0.05, 12_000, 60_000, 100_000_000
-"""What a pair may do by its crude bound without being formed with its signs; most pairs that are formed at first, and
-later; and most entries of all that are held."""
-
-APART, CHILD, LISTED, NEARER = {2: 12, 3: 40}, {2: 4.0, 3: 12.0}, 5e-4, 5e-3
-"""Rows that are set apart at most, by how many rows may follow; and about the seconds of a node below, of a choice that
-is listed, and of one that is looked at nearer to its refit."""
+LARGE, LATER, ENTRIES = 2e-3, 60_000, 100_000_000
+"""What a pair may do by its crude bound without being formed with its signs; most pairs that are formed of choices that
+are listed; and most entries of all that are held."""
 
 NODE = 0.4
 """A node below takes at least that part of what the root takes before choices are looked at; where there is no time for
 all of them, none is begun, and others have what is left."""
 
-SHARES, MANY_LISTED = (0.001, 0.004, 0.01, 0.03), 60_000
+SHARES = (0.001, 0.004, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DRAWN, FIT = 1 << 15, 0.6
 """Of the points so many, those that bear least, are given up, as nearly all choices would be looked at for them: the
-first share with which no more choices than so many are listed, or the last."""
+first share with which that part of the time is enough for all that are listed, as choices that are drawn say; or the
+last."""
 
 PIECE, SMALLER = 4096, 512
 """Choices that are looked at before the time is asked for, and that are looked at nearer to their refits."""
@@ -94,9 +93,10 @@ class Triples(PairTree):
 
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
         k = task.k
-        st = None if self.inverse is None else steps(self.inverse, order, k, OWN[k], settled=True)
+        cost = costs(k, self.sums.S.size, self.left())
+        st = None if self.inverse is None else steps(self.inverse, order, k, cost.own, settled=True)
         try:
-            found = None if st is None or len(order) <= k else self._open(st, k, live)
+            found = None if st is None or len(order) <= k else self._open(st, k, live, cost)
         except (OutOfTime, OverflowError):
             found = None
         if st is None or found is None:
@@ -116,7 +116,7 @@ class Triples(PairTree):
         if not self.left() > 0.0:
             raise OutOfTime
 
-    def _open(self, st: Steps, k: int, live: Rows) -> tuple[Mask, Rows] | None:
+    def _open(self, st: Steps, k: int, live: Rows, cost: Costs) -> tuple[Mask, Rows] | None:
         """Which of the points are left open, and columns of the rows that are set apart for the others."""
         began = self.left()
         self._check()
@@ -124,29 +124,25 @@ class Triples(PairTree):
         if a is None or not np.isfinite(st.reach) or (x := numbers(st, a, k)) is None:
             return None
         self._check()
-        if k > 2:
-            x = x.forming(*_strongest(x, LARGE, FORMED), self._check)
-        all_ = points_of(x, self.points[live])
         each = NODE * (began - self.left())
-        for share in SHARES if k > 2 else (0.0,):
-            some = np.flatnonzero((all_.room > 0.0) & (all_.room >= float(np.quantile(all_.room, share))))
-            p = all_.some(some)
-            listed = self._far(x, p, MANY_LISTED if k > 2 and share < SHARES[-1] else None)
-            if listed is not None:
-                break
-        assert listed is not None
+        if k > 2:
+            x = x.forming(*_strongest(x, LARGE, cost.formed), self._check)
+        all_ = points_of(x, self.points[live])
+        some = np.flatnonzero(all_.room > 0.0) if k == 2 else self._borne(x, all_, cost)
+        p = all_.some(some)
+        listed = self._far(x, p)
         open_ = np.ones(len(live), bool)
-        open_[some], hot = self._left(x, p, listed)
+        open_[some], hot = self._left(x, p, listed, cost)
         if k > 2 and each * len(hot) > self.left():
             raise OutOfTime
         return open_, hot
 
-    def _left(self, x: Numbers, p: Points, listed: Listed) -> tuple[Mask, Rows]:
+    def _left(self, x: Numbers, p: Points, listed: Listed, cost: Costs) -> tuple[Mask, Rows]:
         """Which of the points are left open by a choice that no look closes, and which rows are set apart."""
         hot = list[int]()
         self._say("listed", len(listed.r))
         for look in (self._pairs, self._thirds) if x.k > 2 else (self._pairs,):
-            listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / LISTED))
+            listed = listed.some(_apart(x, listed, hot, cost.child / cost.listed, cost.apart))
             x, listed = look(x, listed)
             listed = listed.some(self._by_distance(p, listed))
             self._say("listed still", len(listed.r))
@@ -154,7 +150,7 @@ class Triples(PairTree):
         listed, closer = listed.again(x), Closer(x, p)
         open_, _ = self._by_pieces(listed, PIECE, lambda one: closer.open_by(one.columns, one.third, one.kept))
         listed = listed.some(open_)
-        listed = listed.some(_apart(x, listed, hot, CHILD[x.k] / NEARER))
+        listed = listed.some(_apart(x, listed, hot, cost.child / cost.nearer, cost.apart))
         self._say("listed closer", len(listed.r))
         nearer, point = Nearer(x, p), np.zeros(len(p.margin), bool)
 
@@ -165,7 +161,7 @@ class Triples(PairTree):
             open_, point = self._by_pieces(listed, SMALLER, look_at(few))
             listed = listed.some(open_)
             self._say("listed nearer", len(listed.r))
-        listed = listed.some(_apart(x, listed, hot, 0.0))
+        listed = listed.some(_apart(x, listed, hot, 0.0, cost.apart))
         if len(listed.r) < len(open_):
             point = nearer.open_by(listed.columns, MANY)[1]
         return point, np.array(hot, np.int64)
@@ -185,8 +181,41 @@ class Triples(PairTree):
         self._check()
         return p.open_by(listed.columns, listed.r, listed.more)[0]
 
-    def _far(self, x: Numbers, p: Points, most: int | None) -> Listed | None:
-        """All choices that leave a point open by what is known of rows and pairs; None where they are too many."""
+    def _borne(self, x: Numbers, p: Points, cost: Costs) -> Rows:
+        """The points for which there is time, as choices that are drawn say; those that bear most come first."""
+        drawn, room = self._drawn(x), FIT * self.left()
+        low, high = -1, len(SHARES) - 1
+        while high - low > 1:  # with fewer points there is less to do
+            self._check()
+            middle = (low + high) // 2
+            fits = self._takes(x, p.some(_bearing(p, SHARES[middle])), drawn, cost) <= room
+            low, high = (low, middle) if fits else (middle, high)
+        return _bearing(p, SHARES[high])
+
+    def _takes(self, x: Numbers, p: Points, drawn: Listed, cost: Costs) -> float:
+        """About the seconds that all choices take, as those that are drawn say."""
+        f, listed = x.f, drawn.some(self._by_distance(p, drawn))
+        found = cost.all * len(listed.r)
+        if cost.last:
+            listed = self._thirds(x, listed)[1]
+            listed = listed.some(self._by_distance(p, listed))
+            found += cost.last * float(Closer(x, p).open_by(listed.columns, listed.third, listed.kept)[0].sum())
+        return found * f * (f - 1) * (f - 2) / 6.0 / max(len(drawn.r), 1)
+
+    def _drawn(self, x: Numbers) -> Listed:
+        """Choices of rows with steps of their own, drawn."""
+        f = x.f
+        T = np.sort(np.random.default_rng(f).integers(0, f, (DRAWN, 3)), axis=1)
+        T = T[(T[:, 0] < T[:, 1]) & (T[:, 1] < T[:, 2])]
+        T = T[np.argsort(T[:, 0], kind="stable")]
+        third, starts = np.zeros(len(T)), np.searchsorted(T[:, 0], np.arange(f + 1))
+        for i in range(f):
+            at = slice(starts[i], starts[i + 1])
+            third[at] = x.triples(i)[T[at, 1], T[at, 2]]
+        return Listed(T, third, third, third, third).again(x)
+
+    def _far(self, x: Numbers, p: Points) -> Listed:
+        """All choices that leave a point open by what is known of rows and pairs."""
         f, found = x.f, list[Listed]()
         least, wide = float(p.room.min(initial=np.inf)), float(p.along.max(initial=0.0))
         for i in range(f + 1):
@@ -206,8 +235,6 @@ class Triples(PairTree):
             at = np.flatnonzero(~(r * np.sqrt(1.0 + more * wide) * RAISE < least))
             one = Listed(np.stack([np.full(len(at), i), j[at], l[at]], axis=1), some[at], r[at], more[at], r[at])
             found.append(one.some(p.open_by(one.columns, one.r, one.more)[0]))
-            if most is not None and sum(len(one.r) for one in found) > most:
-                return None
         return Listed(*(np.concatenate([getattr(one, name) for one in found]) for name in Listed.__dataclass_fields__))
 
     def _pairs(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:
@@ -235,13 +262,18 @@ class Triples(PairTree):
         return x, replace(listed, third=third).again(x)
 
 
-def _apart(x: Numbers, listed: Listed, hot: list[int], least: float) -> Mask:
-    """Which choices hold no row that is set apart; rows in more than so many of them are added."""
+def _bearing(p: Points, share: float) -> Rows:
+    """All points but such a share, those that bear least."""
+    return np.flatnonzero((p.room > 0.0) & (p.room >= float(np.quantile(p.room, share))))
+
+
+def _apart(x: Numbers, listed: Listed, hot: list[int], least: float, most: int) -> Mask:
+    """Which choices hold no row that is set apart; rows in more than so many of them are added, up to so many rows."""
     apart = np.zeros(x.f + 3, bool)
     apart[hot] = True
     T = listed.columns
     keep = np.flatnonzero(~(apart[T[:, 0]] | apart[T[:, 1]] | apart[T[:, 2]]))
-    while len(hot) < APART[x.k]:
+    while len(hot) < most:
         count = np.bincount(T[keep].ravel(), minlength=x.f + 3)[: x.f]
         if not count.size or not count.max() > least:
             break

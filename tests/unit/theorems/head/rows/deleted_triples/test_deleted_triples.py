@@ -13,8 +13,10 @@ from certify.format.methods import UNCHECKED, status_of
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented
-from certify.theorems.head.rows.by_choice import method, metric
+from certify.theorems.head.rows.by_choice import metric
 from certify.theorems.head.rows.deleted_triples import bends, closer, curvature, nearer, points, search, thirds
+from certify.theorems.head.rows.deleted_triples import method as triples
+from certify.theorems.head.rows.deleted_triples.costs import Costs, costs
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
 from certify.theorems.head.rows.method import Budget
@@ -94,10 +96,8 @@ def drawn(seed: int, count: int, n: int, decay: float) -> Head:
 
 def stages(monkeypatch: pytest.MonkeyPatch, own: int, formed: int, child: float, apart: int) -> None:
     """Few steps, pairs and rows that are set apart, so that every look is needed."""
-    for name, value in (("OWN", {2: own, 3: own}), ("FORMED", formed), ("SHARES", (0.0,)),
-                        ("CHILD", {2: child, 3: child}),
-                        ("APART", {2: apart, 3: apart})):
-        monkeypatch.setattr(search, name, value)
+    monkeypatch.setattr(search, "SHARES", (0.0,))
+    monkeypatch.setattr(search, "costs", lambda *given: Costs(own, apart, formed, child, 5e-4, 5e-3, 2e-4, 1e-3))
 
 
 @pytest.mark.parametrize(("count", "decay", "own", "formed", "child", "apart"), [
@@ -106,7 +106,7 @@ def stages(monkeypatch: pytest.MonkeyPatch, own: int, formed: int, child: float,
 def test_it_says_no_more_than_all_refits_say(monkeypatch: pytest.MonkeyPatch, count: int, decay: float, own: int,
                                              formed: int, child: float, apart: int) -> None:
     stages(monkeypatch, own, formed, child, apart)
-    monkeypatch.setattr(method, "LEAST", 0)
+    monkeypatch.setattr(triples, "LEAST", 0)
     stays = true = 0
     for seed in range(6):
         head = drawn(seed, count, 13, decay)
@@ -149,7 +149,7 @@ def test_what_is_open_or_not_looked_at_is_not_proved(monkeypatch: pytest.MonkeyP
 
 
 def test_points_that_were_given_up_come_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(method, "LEAST", 0)
+    monkeypatch.setattr(triples, "LEAST", 0)
     more = 0
     for seed in range(12):
         head, rows = drawn(seed, 3, 13, 30.0), tuple(range(13))
@@ -163,6 +163,26 @@ def test_points_that_were_given_up_come_next(monkeypatch: pytest.MonkeyPatch) ->
         assert int(part.proved.sum()) >= int(all_.sum()) - 1
         more += int(part.proved.sum()) - int(once.sum())
     assert more > 4
+
+
+def test_with_less_time_fewer_points_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = many = 0
+    for seed in range(12):
+        head, found = drawn(seed, 3, 13, 30.0), list[np.ndarray]()
+        s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
+        for all_ in (0.0, 1e12):
+            monkeypatch.setattr(search, "costs", lambda *given, all_=all_: Costs(13, 0, 9, 1e9, 5e-4, 5e-3, all_, 0.0))
+            monkeypatch.setattr(search, "SHARES", (0.0, 0.6))
+            found.append(search.Triples(s, rows, lambda: 100.0).run(3, head.today >= 0, np.arange(13)))
+        assert not (found[1] & ~found[0]).any()
+        many, few = many + int(found[0].sum()), few + int(found[1].sum())
+    assert 0 < few < many
+
+
+def test_what_is_done_grows_with_the_time() -> None:
+    own = [costs(3, 400_000, seconds).own for seconds in (0.0, 40.0, 400.0, np.inf)]
+    assert own == sorted(own) and own[0] < own[1] < own[2] == own[3] and costs(2, 400_000, 0.0).own == own[3]
+    assert costs(3, 10_000_000, 60.0).formed < costs(3, 400_000, 60.0).formed
 
 
 def test_nodes_are_begun_where_there_is_time_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +236,10 @@ def test_wrong_versions_are_caught(monkeypatch: pytest.MonkeyPatch, what: str, w
 def test_what_it_is_not_for() -> None:
     head, rows = drawn(0, 3, 13, 3.0), tuple(range(13))
     able = DeletedTriples().able
-    assert "entries" in able(head, RowChange(False, 3, rows)) and "3 rows" in able(head, RowChange(False, 2, rows))
-    assert "3 rows" in able(head, RowChange(True, 3, rows))
+    assert "entries" in able(head, RowChange(False, 3, rows)) and "3 rows" in able(head, RowChange(False, 4, rows))
+    assert "2 or 3 rows" in able(head, RowChange(True, 3, rows))
+    many = dataclasses.replace(head, phi=np.zeros((33 * head.m, head.m)))
+    assert "a column" not in able(head, RowChange(False, 3, rows)) and "a column" in able(many, RowChange(False, 3, ()))
     assert "deleted_triples" in UNCHECKED and status_of("deleted_triples") >= 1000
 
 

@@ -11,8 +11,7 @@ import pytest
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.box_tree import oriented
-from certify.theorems.head.rows.by_choice import method
-from certify.theorems.head.rows.deleted_triples import curvature
+from certify.theorems.head.rows.deleted_triples import curvature, method
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.method import Budget
 from tests.families.logistic_heads import logistic_head, refits
