@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 from unittest.mock import patch
@@ -43,10 +44,14 @@ def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
     n, k = int(rng.integers(8, 13)), int(rng.integers(2, 4))
     head = logistic_head(rng, n, points=12, decay=float(10.0 ** rng.uniform(-0.5, 1.7)))
     s, points = oriented(head, RowChange(False, k, tuple(range(n))))
-    c = centre(s, s.whole, minimiser(s, s.whole, head.V[0]))
+    out = rng.choice(n, int(rng.random() < 0.3), replace=False)  # a node, or the root
+    s, kept = replace(s, level=float(rng.choice([0.0, 0.0, 0.3]))), s.whole.copy()
+    kept[out] = 0.0
+    c = centre(s, kept, minimiser(s, kept, head.V[0]))
     b = base(c)
     if b is None:
         return "refused"
+    n -= len(out)
     own = int(rng.integers(k + 1, n + 1))
     few = {2: int(rng.integers(1, n)), 3: int(rng.integers(1, n))}
     with patch.multiple(metrics, FEW=few, MORE=int(rng.integers(2, n)), SEEN=int(rng.integers(own, n + 1))), \
@@ -54,8 +59,9 @@ def changed_rows_deleted_triples(rng: np.random.Generator) -> Outcome:
             numbered, EACH=int(rng.integers(1, n)), TOGETHER=2), patch.multiple(
             thirded, LITTLE=float(rng.choice([0.0, 0.02, 0.5])), DEEP=float(rng.choice([1.0, 44.0]))), patch.multiple(
             curved, SEEN=int(rng.integers(1, n))), patch.multiple(seen, ROOM=1.0), patch.multiple(
-            close, ROOM=1.0), patch.multiple(nearest, ROOM=1.0, TURNS=int(rng.integers(0, 5))):
-        st = stepping.steps(b, stepping.in_order(b, np.arange(n)), k, own, settled=bool(rng.random() < 0.5))
+            close, ROOM=1.0), patch.multiple(nearest, ROOM=1.0, TURNS=int(rng.choice([0, 1, 2, 4, 12]))):
+        free = stepping.in_order(b, np.setdiff1d(np.arange(len(kept)), out))
+        st = stepping.steps(b, free, k, own, settled=bool(rng.random() < 0.5))
         a = None if st is None else metrics.metric(st, float(rng.choice([0.3, 1.0, 2.2, 4.0])))
         if st is None or a is None or not np.isfinite(st.reach):
             return "refused"
@@ -83,9 +89,9 @@ class Truth:
         self.x, self.s, a = x, s, x.metric
         st = a.st
         self.rows, self.S, self.w, self.m, self.f = np.concatenate([st.rows, st.far]), s.S, st.c.w, a.m, x.f
-        self.D, self.t = st.c.at.D, s.S @ st.c.w
+        self.D, self.t, self.kept = st.c.at.D, s.S @ st.c.w, st.c.kept
         self.M = (s.S.T * a.m) @ s.S + np.diag(s.decay)
-        H = np.linalg.inv((s.S.T * self.D) @ s.S + np.diag(s.decay))
+        H = np.linalg.inv((s.S.T * (self.D * self.kept)) @ s.S + np.diag(s.decay))
         far = [-(H @ s.S[l]) * st.c.at.p[l] / (1.0 - self.D[l] * (s.S[l] @ H @ s.S[l])) for l in st.far]
         self.delta = np.concatenate([st.delta, *[one[None] for one in far]])
         self.moves = self.delta @ s.S.T
@@ -114,7 +120,7 @@ class Truth:
     def _choice(self, T: tuple[int, ...], points: Array, p: seen.Points, closer: close.Closer) -> bool:
         x, (i, j, l) = self.x, self.columns(T)[0]
         own = len(T) == x.k and max(T, default=0) < self.f
-        out, kept = self.rows[list(T)], np.ones(len(self.S))
+        out, kept = self.rows[list(T)], self.kept.copy()
         kept[out] = 0.0
         third = self._third(T, i, j, l) if x.k == 3 else np.zeros(1)
         r, more = x.choices(int(i), np.array([j]), np.array([l]), third)
@@ -139,7 +145,7 @@ class Truth:
         v = w - self.w - self.delta[list(T)].sum(axis=0)
         if (np.isfinite(r[0]) and np.sqrt(v @ without @ v) > r[0] + NEAR) and (own or max(T, default=0) < self.f):
             raise Violation(f"without {T}: {np.sqrt(v @ without @ v)} above {r[0]}")
-        margin = points @ w
+        margin = points @ self.s.aimed(w)
         at = self.columns(T)
         open_ = p.open_by(at, r, more)[1]
         for number in gone:
@@ -152,11 +158,22 @@ class Truth:
 
     def _beside(self, w: Array, away: Array) -> Array:
         """Points that a refit has just on the other side, along a direction and elsewhere."""
-        rng = np.random.default_rng(len(self.S))
+        rng, aim = np.random.default_rng(len(self.S)), self.s.aimed(w)
         E = np.array([-away, away, *(-away + np.linalg.norm(away) * rng.standard_normal((4, len(w))))])
         E = E / np.maximum(np.linalg.norm(E, axis=1), 1e-300)[:, None]
-        E = E - (E @ w + 1e-7)[:, None] / max(float(w @ w), 1e-12) * w  # the refit's output is −1e-7
-        return np.asarray(E[E @ self.w > 1e-6])
+        E = E - (E @ aim + 1e-7)[:, None] / max(float(aim @ aim), 1e-12) * aim  # the refit's output is −1e-7
+        return np.asarray(E[E @ self.s.aimed(self.w) > 1e-6])
+
+    def _extremal(self, w: Array, v: Array, without: Array) -> Array:
+        """Such a point that loses what it does by the length of the move in the matrix without the rows alone."""
+        aim, E = self.s.aimed(w), -without @ v
+        other = without @ aim
+        E = E - (E @ aim) / max(float(aim @ other), 1e-300) * other
+        size = float(np.linalg.norm(E))
+        if not size > 1e-12 * float(np.linalg.norm(without @ v)):
+            return np.zeros((0, len(w)))
+        E = E / size - 1e-7 / max(float(aim @ aim), 1e-12) * aim
+        return np.array([E]) if E @ self.s.aimed(self.w) > 1e-6 else np.zeros((0, len(w)))
 
     def _next_to_it(self, T: tuple[int, ...], w: Array, away: Array, gone: list[float], said: Any) -> None:
         """Such points, along where the refit lies from the sum of steps."""
@@ -182,7 +199,7 @@ class Truth:
             moves = [np.where(np.isin(np.arange(len(self.S)), self.rows[list(T)]), 0.0, self.moves[a]) for a in T]
             y = sum((-1.0) ** (3 - size) * slope(self.t + sum(moves[a] for a in some))
                     for size in range(4) for some in combinations(range(3), size))
-            y[self.rows[list(T)]] = 0.0
+            y[self.rows[list(T)]] = y[self.kept == 0.0] = 0.0
             without = self.M - (self.S[self.rows[list(T)]].T * self.m[self.rows[list(T)]]) @ self.S[self.rows[list(T)]]
             if np.linalg.eigvalsh(without)[0] > 0.0:
                 g = np.asarray(y @ self.S, dtype=np.float64)
@@ -198,7 +215,7 @@ class Truth:
             return
         one, two = (self.moves[i] for i in T)
         y = slope(self.t + one + two) - slope(self.t + one) - slope(self.t + two) + slope(self.t)
-        y[self.rows[list(T)]] = 0.0
+        y[self.rows[list(T)]] = y[self.kept == 0.0] = 0.0
         g = np.asarray(y @ self.S, dtype=np.float64)
         true, j = float(np.sqrt(g @ np.linalg.solve(without, g))), min(T[1], self.f)
         said = [self.x.rows[T[0], j], *([bent.Bends(self.x.metric).pair(T[0])] if j == self.f else [])]
@@ -213,32 +230,35 @@ class Truth:
             if not open_[0].all():
                 raise Violation(f"{T}: a choice without steps is closed")
             return False
-        near, out, kept = nearer.near(at, many, few), self.rows[list(T)], np.ones(len(self.S))
+        near, out, kept = nearer.near(at, many, few), self.rows[list(T)], self.kept.copy()
         kept[out] = 0.0
         without = self.M - (self.S[out].T * self.m[out]) @ self.S[out]
         w = near.weights[0]
         if np.isfinite(near.more[0]):
             g, lost = self._gradient(kept, w), self._lost(T, kept, without, self.S @ w)
-            if np.sqrt(g @ np.linalg.solve(without, g)) > near.left[0] + SLACK:
+            if np.sqrt(g @ np.linalg.solve(without, g)) > near.left[0] * (1.0 + SLACK) + 1e-18:
                 raise Violation(f"{T}: nearer, the gradient is longer than {near.left[0]}")
             if near.kept[0] > max(0.0, 1.0 - lost) + SLACK:
                 raise Violation(f"{T}: nearer, {near.kept[0]} of the curvature is said to be left, and {1.0 - lost} is")
         true = refit(self.S, kept, self.s.decay)
         v = true - w
+        if np.isfinite(near.r[0]) and not near.r[0] * np.sqrt(near.more[0]) < self.x.metric.reach:
+            raise Violation(f"without {T}: a distance of {near.r[0]} is beyond reach")
         if np.isfinite(near.r[0]) and np.sqrt(v @ without @ v) > near.r[0] + NEAR:
             raise Violation(f"without {T}: {np.sqrt(v @ without @ v)} above {near.r[0]}, nearer")
-        if (points @ true < -NEAR)[~open_[1]].any() or (not open_[0].any() and open_[1].any()):
+        if (points @ self.s.aimed(true) < -NEAR)[~open_[1]].any() or (not open_[0].any() and open_[1].any()):
             raise Violation(f"without {T}: a point is moved that was said to stay, nearer")
         other = copy(nearer)
-        for E in (self._beside(true, without @ v), self._beside(true, v)):
+        for E in (self._beside(true, without @ v), self._beside(true, v), self._extremal(true, v, without)):
             other.p, other.norms = seen.points_of(self.x, E), np.linalg.norm(E, axis=1) * (1.0 + SLACK)
             if len(E) and not other.open_by(at, few)[1].all():
                 raise Violation(f"without {T}: a point next to it is said to stay, nearer")
         return bool(np.isfinite(near.r[0])) and not open_[1].all()
 
     def _gradient(self, kept: Array, w: Array) -> Array:
-        """Without some rows."""
-        return np.asarray(self.s.decay * w - (kept * slope(self.S @ w)) @ self.S, dtype=np.float64)
+        """Without some rows, in long doubles until its end."""
+        S, at = self.S.astype(np.longdouble), w.astype(np.longdouble)
+        return np.asarray(self.s.decay * at - (kept * slope(S @ at)) @ S, dtype=np.float64)
 
     def _lost(self, T: tuple[int, ...], kept: Array, without: Array, t: Array) -> float:
         """The share of the matrix without the rows that is not there within reach of such margins."""

@@ -77,7 +77,7 @@ class Curvature:
         J = np.argpartition(-heavy, few - 1, axis=1)[:, :few] if few < u else np.tile(np.arange(u), (len(choices), 1))
         inner, left = self._inner(J, np.take_along_axis(ws, J, axis=1), choices, more), ws.copy()
         np.put_along_axis(left, J, np.float32(0.0), axis=1)
-        seen = (left @ self.K2).astype(np.float64) * part
+        seen = (left @ self.K2).astype(np.float64) * part + u * LEAST  # and what is too small for single precision
         beside, across = (left * along).sum(axis=1) * up, ((ws - left) * along).sum(axis=1) * up
         others = np.sqrt(np.einsum("cu,cu->c", seen, left) * up) + beside
         both = np.sqrt(np.einsum("cu,cu->c", seen, ws - left) * up) + np.sqrt(beside * across)

@@ -30,6 +30,9 @@ TURNS, MOVING = 4, 3072
 """Steps towards a refit, by one factor less the rows of the choice, mixed with those before; and rows whose slopes
 change on the way, those that have most of the curvature."""
 
+LONGEST = 2.0**100
+"""Weights beyond it are none: the sum of the steps stands for them."""
+
 BLURRED = 2.0**-20
 """Most that margins may be off by, as parts of slopes."""
 
@@ -159,7 +162,8 @@ class Nearer:
             Y = G @ X
             Y += np.einsum("cip,cij,cj->cp", Z, B, np.einsum("cjp,cp->cj", Z, G))
             W = mixed.step(W, G, Y)
-        return np.asarray(np.where(np.isfinite(W).all(axis=1, keepdims=True), W, start))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where((np.abs(W) < LONGEST).all(axis=1, keepdims=True), W, start))
 
     def _exponentials(self, W: Array) -> tuple[Array, Array]:
         """`(C, n)` `e^{−t}`, and `(C,)` what slopes and curvatures are off by, as parts; infinite where t is far."""
