@@ -21,6 +21,7 @@ class Costs:
         child: seconds of a node below.
         listed: seconds of a choice that is listed, with all that follows, where rows are set apart for it.
         nearer: seconds of one that is looked at near its refit.
+        rest: seconds of a choice that is listed, where rows are apart already.
         all, last: seconds of a choice that is listed, where points are given up for it, and of one that is looked at
             near its refit; of a large table most of that are nodes, which the first number has.
     """
@@ -31,6 +32,7 @@ class Costs:
     child: float
     listed: float
     nearer: float
+    rest: float
     all: float
     last: float
 
@@ -50,7 +52,7 @@ def costs(k: int, size: int, seconds: float) -> Costs:
     """
     large, formed = size >= LARGE, int(8.0 / (2e-5 + 6.2e-11 * size))
     listed, nearer = 3e-5 + 4.6e-11 * size, 8e-4 + 3.6e-10 * size
-    both = (1.2e-4, 0.0) if large else (2.5e-5, nearer)
+    both = (2.5e-4, 1.8e-4, 0.0) if large else (3e-5, 2.5e-5, nearer)
     if k == 2:
         return Costs(384 if large else 768, 12 if large else 24, 0, 0.3 + 3.6e-7 * size, listed, nearer, *both)
     most = 512 if large else 768

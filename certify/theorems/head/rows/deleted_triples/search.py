@@ -36,11 +36,12 @@ LARGE, LATER, ENTRIES = 2e-3, 60_000, 100_000_000
 """What a pair may do by its crude bound without being formed with its signs; most pairs that are formed of choices that
 are listed; and most entries of all that are held."""
 
-NODE = 0.4
-"""A node below takes at least that part of what the root takes before choices are looked at; where there is no time for
-all of them, none is begun, and others have what is left."""
+NODE, SPARE = 0.9, 0.85
+"""A node below takes about that part of what the root takes before choices are looked at: where the nodes and the
+choices that are listed need more than that part of the time, more points are given up; and where in the end there is no
+time for all nodes, none is begun, and others have what is left."""
 
-SHARES = (0.001, 0.004, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+SHARES = (0.001, 0.004, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 DRAWN, FIT = 1 << 15, 0.6
 """Of the points so many, those that bear least, are given up, as nearly all choices would be looked at for them: the
 first share with which that part of the time is enough for all that are listed, as choices that are drawn say; or the
@@ -124,25 +125,29 @@ class Triples(PairTree):
         if a is None or not np.isfinite(st.reach) or (x := numbers(st, a, k)) is None:
             return None
         self._check()
-        each = NODE * (began - self.left())
+        each = NODE * (began - self.left()) if np.isfinite(began) else 0.0
         if k > 2:
             x = x.forming(*_strongest(x, LARGE, cost.formed), self._check)
         all_ = points_of(x, self.points[live])
-        some = np.flatnonzero(all_.room > 0.0) if k == 2 else self._borne(x, all_, cost)
-        p = all_.some(some)
-        listed = self._far(x, p)
-        open_ = np.ones(len(live), bool)
-        open_[some], hot = self._left(x, p, listed, cost)
-        if k > 2 and each * len(hot) > self.left():
-            raise OutOfTime
-        return open_, hot
-
-    def _left(self, x: Numbers, p: Points, listed: Listed, cost: Costs) -> tuple[Mask, Rows]:
-        """Which of the points are left open by a choice that no look closes, and which rows are set apart."""
-        hot = list[int]()
-        self._say("listed", len(listed.r))
-        for look in (self._pairs, self._thirds) if x.k > 2 else (self._pairs,):
+        at = self._share(x, all_, cost) if k > 2 else len(SHARES)
+        while True:
+            some = _bearing(all_, SHARES[at]) if k > 2 else np.flatnonzero(all_.room > 0.0)
+            p, hot = all_.some(some), list[int]()
+            listed = self._far(x, p)
+            self._say("listed", len(listed.r))
             listed = listed.some(_apart(x, listed, hot, cost.child / cost.listed, cost.apart))
+            if at >= len(SHARES) - 1 or each * len(hot) + cost.rest * len(listed.r) <= SPARE * self.left():
+                break
+            at += 1
+        open_ = np.ones(len(live), bool)
+        open_[some], rows = self._left(x, p, listed, hot, cost)
+        if k > 2 and each * len(rows) > self.left():
+            raise OutOfTime
+        return open_, rows
+
+    def _left(self, x: Numbers, p: Points, listed: Listed, hot: list[int], cost: Costs) -> tuple[Mask, Rows]:
+        """Which of the points are left open by a choice that no look closes, and which rows are set apart."""
+        for look in (self._pairs, self._thirds) if x.k > 2 else (self._pairs,):
             x, listed = look(x, listed)
             listed = listed.some(self._by_distance(p, listed))
             self._say("listed still", len(listed.r))
@@ -181,8 +186,8 @@ class Triples(PairTree):
         self._check()
         return p.open_by(listed.columns, listed.r, listed.more)[0]
 
-    def _borne(self, x: Numbers, p: Points, cost: Costs) -> Rows:
-        """The points for which there is time, as choices that are drawn say; those that bear most come first."""
+    def _share(self, x: Numbers, p: Points, cost: Costs) -> int:
+        """The first share with which there is time for all choices, as those that are drawn say, or the last."""
         drawn, room = self._drawn(x), FIT * self.left()
         low, high = -1, len(SHARES) - 1
         while high - low > 1:  # with fewer points there is less to do
@@ -190,7 +195,7 @@ class Triples(PairTree):
             middle = (low + high) // 2
             fits = self._takes(x, p.some(_bearing(p, SHARES[middle])), drawn, cost) <= room
             low, high = (low, middle) if fits else (middle, high)
-        return _bearing(p, SHARES[high])
+        return high
 
     def _takes(self, x: Numbers, p: Points, drawn: Listed, cost: Costs) -> float:
         """About the seconds that all choices take, as those that are drawn say."""

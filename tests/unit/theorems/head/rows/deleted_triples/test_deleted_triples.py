@@ -97,7 +97,7 @@ def drawn(seed: int, count: int, n: int, decay: float) -> Head:
 def stages(monkeypatch: pytest.MonkeyPatch, own: int, formed: int, child: float, apart: int) -> None:
     """Few steps, pairs and rows that are set apart, so that every look is needed."""
     monkeypatch.setattr(search, "SHARES", (0.0,))
-    monkeypatch.setattr(search, "costs", lambda *given: Costs(own, apart, formed, child, 5e-4, 5e-3, 2e-4, 1e-3))
+    monkeypatch.setattr(search, "costs", lambda *given: Costs(own, apart, formed, child, 5e-4, 5e-3, 2e-4, 2e-4, 1e-3))
 
 
 @pytest.mark.parametrize(("count", "decay", "own", "formed", "child", "apart"), [
@@ -171,7 +171,8 @@ def test_with_less_time_fewer_points_are_looked_at(monkeypatch: pytest.MonkeyPat
         head, found = drawn(seed, 3, 13, 30.0), list[np.ndarray]()
         s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
         for all_ in (0.0, 1e12):
-            monkeypatch.setattr(search, "costs", lambda *given, all_=all_: Costs(13, 0, 9, 1e9, 5e-4, 5e-3, all_, 0.0))
+            cost = Costs(13, 0, 9, 1e9, 5e-4, 5e-3, 0.0, all_, 0.0)
+            monkeypatch.setattr(search, "costs", lambda *given, cost=cost: cost)
             monkeypatch.setattr(search, "SHARES", (0.0, 0.6))
             found.append(search.Triples(s, rows, lambda: 100.0).run(3, head.today >= 0, np.arange(13)))
         assert not (found[1] & ~found[0]).any()

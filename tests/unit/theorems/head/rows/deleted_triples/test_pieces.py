@@ -61,7 +61,7 @@ def looked(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[int, int, int]:
         monkeypatch.setattr(search, name, int(rng.choice(value)))
     apart, child = int(rng.integers(0, n)), float(rng.choice([1e-9, 1e-2, 1e9]))
     own, formed = int(rng.integers(4, n + 1)), int(rng.choice([0, 5, 99]))
-    monkeypatch.setattr(search, "costs", lambda *given: Costs(own, apart, formed, child, 5e-4, 5e-3, 0.0, 0.0))
+    monkeypatch.setattr(search, "costs", lambda *given: Costs(own, apart, formed, child, 5e-4, 5e-3, 0.0, 0.0, 0.0))
     near = dataclasses.replace(head, points=E, points_rad=np.zeros(len(E)))
     part = DeletedTriples().prove(near, change, near.today >= 0, Budget())
     assert part is not None
