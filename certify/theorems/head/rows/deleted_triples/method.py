@@ -10,7 +10,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import collect, oriented
 from certify.theorems.head.rows.by_choice.method import unfit
-from certify.theorems.head.rows.deleted_triples.costs import costs
+from certify.theorems.head.rows.deleted_triples.costs import LARGE, costs
 from certify.theorems.head.rows.deleted_triples.search import Triples
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
@@ -32,6 +32,8 @@ class DeletedTriples(Method):
         """Whether the theorem applies."""
         if head.n > MOST * head.m:
             return f"choices are looked at one by one for up to {MOST} rows a column"
+        if change.count == min(COUNTS) and head.phi.size >= LARGE:
+            return f"of {change.count} rows of {LARGE} entries and more trees of pairs decide nearly all"
         return unfit(head, change, COUNTS, costs(max(COUNTS), head.phi.size, np.inf).own, LEAST)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

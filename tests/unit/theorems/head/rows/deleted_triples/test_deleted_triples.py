@@ -239,6 +239,9 @@ def test_what_it_is_not_for() -> None:
     able = DeletedTriples().able
     assert "entries" in able(head, RowChange(False, 3, rows)) and "3 rows" in able(head, RowChange(False, 4, rows))
     assert "2 or 3 rows" in able(head, RowChange(True, 3, rows))
+    wide = dataclasses.replace(head, phi=np.zeros((1500, 1500)))
+    assert "trees of pairs" in able(wide, RowChange(False, 2, ()))
+    assert "trees of pairs" not in able(wide, RowChange(False, 3, ()))
     many = dataclasses.replace(head, phi=np.zeros((33 * head.m, head.m)))
     assert "a column" not in able(head, RowChange(False, 3, rows)) and "a column" in able(many, RowChange(False, 3, ()))
     assert "deleted_triples" in UNCHECKED and status_of("deleted_triples") >= 1000
