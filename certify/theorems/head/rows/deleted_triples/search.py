@@ -32,9 +32,9 @@ from certify.theorems.head.rows.pair_tree.tree import PairTree
 REACH = 2.2
 """How far around a sum of steps is looked."""
 
-LARGE, LATER, ENTRIES = 2e-3, 60_000, 100_000_000
+LARGE, LATER, ENTRIES, LISTED = 2e-3, 60_000, 100_000_000, 10_000_000
 """What a pair may do by its crude bound without being formed with its signs; most pairs that are formed of choices that
-are listed; and most entries of all that are held."""
+are listed; most entries of all that are held; and most choices that are listed, of some 100 bytes."""
 
 NODE, SPARE = 0.9, 0.85
 """A node below takes about that part of what the root takes before choices are looked at: where the nodes and the
@@ -133,11 +133,14 @@ class Triples(PairTree):
         while True:
             some = _bearing(all_, SHARES[at]) if k > 2 else np.flatnonzero(all_.room > 0.0)
             p, hot = all_.some(some), list[int]()
-            listed = self._far(x, p)
+            last, listed = at >= len(SHARES) - 1, self._far(x, p)
             self._say("listed", len(listed.r))
-            listed = listed.some(_apart(x, listed, hot, cost.child / cost.listed, cost.apart))
-            if at >= len(SHARES) - 1 or each * len(hot) + cost.rest * len(listed.r) <= SPARE * self.left():
-                break
+            if len(listed.r) <= LISTED:
+                listed = listed.some(_apart(x, listed, hot, cost.child / cost.listed, cost.apart))
+                if last or each * len(hot) + cost.rest * len(listed.r) <= SPARE * self.left():
+                    break
+            elif last:
+                raise OutOfTime
             at += 1
         open_ = np.ones(len(live), bool)
         open_[some], rows = self._left(x, p, listed, hot, cost)
@@ -220,8 +223,8 @@ class Triples(PairTree):
         return Listed(T, third, third, third, third).again(x)
 
     def _far(self, x: Numbers, p: Points) -> Listed:
-        """All choices that leave a point open by what is known of rows and pairs."""
-        f, found = x.f, list[Listed]()
+        """All choices that leave a point open by what is known of rows and pairs; or some, if more than `LISTED` do."""
+        f, found, held = x.f, list[Listed](), 0
         least, wide = float(p.room.min(initial=np.inf)), float(p.along.max(initial=0.0))
         for i in range(f + 1):
             self._check()
@@ -240,6 +243,9 @@ class Triples(PairTree):
             at = np.flatnonzero(~(r * np.sqrt(1.0 + more * wide) * RAISE < least))
             one = Listed(np.stack([np.full(len(at), i), j[at], l[at]], axis=1), some[at], r[at], more[at], r[at])
             found.append(one.some(p.open_by(one.columns, one.r, one.more)[0]))
+            held += len(found[-1].r)
+            if held > LISTED:
+                break
         return Listed(*(np.concatenate([getattr(one, name) for one in found]) for name in Listed.__dataclass_fields__))
 
     def _pairs(self, x: Numbers, listed: Listed) -> tuple[Numbers, Listed]:

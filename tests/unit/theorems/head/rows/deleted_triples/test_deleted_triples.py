@@ -216,6 +216,24 @@ def test_no_more_pairs_are_held_than_there_is_room_for(monkeypatch: pytest.Monke
         assert 2 < max(held) <= most
 
 
+def test_no_more_choices_are_held_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more are open, points are given up; where that is not enough, all are."""
+    stages(monkeypatch, 13, 0, 1e9, 0)
+    proved = list[int]()
+    for room in (10**7, 3, 0):
+        monkeypatch.setattr(search, "SHARES", (0.0, 0.3, 0.7))
+        monkeypatch.setattr(search, "LISTED", room)
+        proved.append(0)
+        for seed in range(10):
+            head = drawn(seed, 3, 13, 30.0)
+            s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
+            least = np.min(list(margins(head, tuple(range(13)), 3, False).values()), axis=0)
+            good = search.Triples(s, rows, lambda: 100.0).run(3, head.today >= 0, np.arange(13))
+            assert not (good & (least <= 0)).any()
+            proved[-1] += int(good.sum())
+    assert proved[0] > proved[1] >= proved[2]
+
+
 def test_drawn_heads_are_held() -> None:
     found = [heads_deleted_triples.changed_rows_deleted_triples(np.random.default_rng([30, i]))
              for i in range(60 if FULL else 16)]
