@@ -19,7 +19,7 @@ from certify.theorems.head.rows.boxes.nodes import Node
 from certify.theorems.head.rows.boxes.turns import Task
 from certify.theorems.head.rows.by_choice.metric import metric
 from certify.theorems.head.rows.deleted_triples.closer import Closer
-from certify.theorems.head.rows.deleted_triples.costs import Costs, costs
+from certify.theorems.head.rows.deleted_triples.costs import LOOKED, Costs, costs
 from certify.theorems.head.rows.deleted_triples.curvature import FEW, MANY
 from certify.theorems.head.rows.deleted_triples.nearer import Nearer
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers, numbers
@@ -32,7 +32,7 @@ from certify.theorems.head.rows.pair_tree.tree import PairTree
 REACH = 2.2
 """How far around a sum of steps is looked."""
 
-LARGE, LATER, ENTRIES, LISTED = 2e-3, 60_000, 100_000_000, 10_000_000
+STRONG, LATER, ENTRIES, LISTED = 2e-3, 60_000, 100_000_000, 10_000_000
 """What a pair may do by its crude bound without being formed with its signs; most pairs that are formed of choices that
 are listed; most entries of all that are held; and most choices that are listed, of some 100 bytes."""
 
@@ -127,7 +127,7 @@ class Triples(PairTree):
         self._check()
         each = NODE * (began - self.left()) if np.isfinite(began) else 0.0
         if k > 2:
-            x = x.forming(*_strongest(x, LARGE, cost.formed), self._check)
+            x = x.forming(*_strongest(x, STRONG, cost.formed), self._check)
         all_ = points_of(x, self.points[live])
         at = self._share(x, all_, cost) if k > 2 else len(SHARES)
         while True:
@@ -144,7 +144,7 @@ class Triples(PairTree):
             at += 1
         open_ = np.ones(len(live), bool)
         open_[some], rows = self._left(x, p, listed, hot, cost)
-        if k > 2 and each * len(rows) > self.left():
+        if k > 2 and len(rows) and each * len(rows) > self.left():
             raise OutOfTime
         return open_, rows
 
@@ -156,30 +156,47 @@ class Triples(PairTree):
             self._say("listed still", len(listed.r))
         x = x.forming(*_among(x, listed, LATER), self._check)
         listed, closer = listed.again(x), Closer(x, p)
-        open_, _ = self._by_pieces(listed, PIECE, lambda one: closer.open_by(one.columns, one.third, one.kept))
-        listed = listed.some(open_)
+
+        def close(one: Listed) -> tuple[Mask, Mask]:
+            return closer.open_by(one.columns, one.third, one.kept)
+
+        listed = listed.some(self._by_pieces(listed, PIECE, close)[0])
         listed = listed.some(_apart(x, listed, hot, cost.child / cost.nearer, cost.apart))
         self._say("listed closer", len(listed.r))
+        # those that take most points come first: what there is no time for leaves those open alone that bear least
+        listed = listed.some(np.argsort(-listed.r, kind="stable"))
         nearer, point = Nearer(x, p), np.zeros(len(p.margin), bool)
 
         def look_at(few: int) -> Look:
             return lambda one: nearer.open_by(one.columns, few)
 
         for few in (FEW, MANY):
-            open_, point = self._by_pieces(listed, SMALLER, look_at(few))
+            open_, point = self._by_pieces(listed, SMALLER, look_at(few), close)
             listed = listed.some(open_)
             self._say("listed nearer", len(listed.r))
-        listed = listed.some(_apart(x, listed, hot, 0.0, cost.apart))
-        if len(listed.r) < len(open_):
-            point = nearer.open_by(listed.columns, MANY)[1]
+        if self.left() > 0.0:
+            listed = listed.some(_apart(x, listed, hot, 0.0, cost.apart))
+            if len(listed.r) < len(open_):
+                _, point = self._by_pieces(listed, SMALLER, look_at(MANY), close)
         return point, np.array(hot, np.int64)
 
-    def _by_pieces(self, listed: Listed, size: int, look: Look) -> tuple[Mask, Mask]:
-        """Which choices leave a point open, and which points they leave open; asked for the time in between."""
-        open_, point = np.zeros(len(listed.r), bool), np.zeros(1, bool)
-        for at in range(0, len(listed.r), size):
-            self._check()
-            some = np.arange(at, min(at + size, len(listed.r)))
+    def _by_pieces(self, listed: Listed, size: int, look: Look, late: Look | None = None) -> tuple[Mask, Mask]:
+        """Which choices leave a point open, and which points they leave open; asked for the time in between.
+
+        Args:
+            listed: the choices.
+            size: of a piece.
+            look: what says it of a piece.
+            late: what says it of all that are left once the time is up; None: nothing does, and `OutOfTime` is raised.
+        """
+        open_, point, at, end = np.zeros(len(listed.r), bool), np.zeros(1, bool), 0, 0
+        while end < len(listed.r):
+            at, end = end, min(end + size, len(listed.r))
+            if late is None:
+                self._check()
+            elif not self.left() > 0.0:
+                look, end = late, len(listed.r)
+            some = np.arange(at, end)
             open_[some], here = look(listed.some(some))
             point = point | here
         return open_, point
@@ -191,16 +208,16 @@ class Triples(PairTree):
 
     def _share(self, x: Numbers, p: Points, cost: Costs) -> int:
         """The first share with which there is time for all choices, as those that are drawn say, or the last."""
-        drawn, room = self._drawn(x), FIT * self.left()
+        drawn, room = self._drawn(x), FIT * (self.left() - LOOKED * x.f**3 / 6.0)
         low, high = -1, len(SHARES) - 1
         while high - low > 1:  # with fewer points there is less to do
             self._check()
             middle = (low + high) // 2
-            fits = self._takes(x, p.some(_bearing(p, SHARES[middle])), drawn, cost) <= room
+            fits = self._seconds(x, p.some(_bearing(p, SHARES[middle])), drawn, cost) <= room
             low, high = (low, middle) if fits else (middle, high)
         return high
 
-    def _takes(self, x: Numbers, p: Points, drawn: Listed, cost: Costs) -> float:
+    def _seconds(self, x: Numbers, p: Points, drawn: Listed, cost: Costs) -> float:
         """About the seconds that all choices take, as those that are drawn say."""
         f, listed = x.f, drawn.some(self._by_distance(p, drawn))
         found = cost.all * len(listed.r)

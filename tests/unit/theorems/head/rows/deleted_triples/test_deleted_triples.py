@@ -180,6 +180,34 @@ def test_with_less_time_fewer_points_are_looked_at(monkeypatch: pytest.MonkeyPat
     assert 0 < few < many
 
 
+def test_what_is_closed_when_the_time_is_up_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time ends with the first choice that is looked at near its refit: it proves less, and not nothing."""
+    monkeypatch.setattr(search, "costs", lambda *given: Costs(13, 0, 9, 1e9, 5e-4, 5e-3, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(search, "SHARES", (0.0,))
+    monkeypatch.setattr(search, "SMALLER", 1)
+    for of in (points, closer, nearer):
+        monkeypatch.setattr(of, "ROOM", 1.0)
+    clock, real, late, fewer, proved = {"now": 100.0, "cut": 0.0}, nearer.Nearer.open_by, 0, 0, 0
+
+    def slow(*given: Any) -> Any:
+        clock["now"] -= clock["cut"]
+        return real(*given)
+
+    monkeypatch.setattr(nearer.Nearer, "open_by", slow)
+    for seed in range(30):
+        head, found = drawn(seed, 3, 13, 10.0), list[np.ndarray]()
+        s, rows = oriented(head, RowChange(False, 3, tuple(range(13))))
+        least = np.min(list(margins(head, tuple(range(13)), 3, False).values()), axis=0)
+        for cut in (0.0, 200.0):
+            clock.update(now=100.0, cut=cut)
+            found.append(search.Triples(s, rows, lambda: clock["now"]).run(3, head.today >= 0, np.arange(13)))
+            assert not (found[-1] & (least <= 0)).any()
+        late += int(clock["now"] < 0.0)
+        fewer += int(found[1].sum() < found[0].sum())
+        proved += int(found[1].sum()) if clock["now"] < 0.0 else 0
+    assert late > 5 and fewer > 2 and proved > 2
+
+
 def test_what_is_done_grows_with_the_time() -> None:
     own = [costs(3, 400_000, seconds).own for seconds in (0.0, 40.0, 400.0, np.inf)]
     assert own == sorted(own) and own[0] < own[1] < own[2] == own[3] and costs(2, 400_000, 0.0).own == own[3]

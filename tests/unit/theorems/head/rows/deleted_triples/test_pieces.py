@@ -20,9 +20,9 @@ from tests.unit.theorems.head.rows.deleted_triples.test_edges import next_to_ref
 _left, _pieces, _takes = search.Triples._left, search.Triples._by_pieces, nearer.Nearer._takes
 
 
-def last_piece(self: search.Triples, listed: search.Listed, size: int, look: search.Look) -> Any:
+def last_piece(self: search.Triples, listed: search.Listed, size: int, look: search.Look, late: Any = None) -> Any:
     """The points of the last piece alone."""
-    open_, _ = _pieces(self, listed, size, look)
+    open_, _ = _pieces(self, listed, size, look, late)
     end = listed.some(np.arange(max(len(listed.r) - 1, 0) // size * size, len(listed.r)))
     return open_, look(end)[1] if len(end.r) else np.zeros(1, bool)
 
