@@ -17,7 +17,7 @@ LISTED = 8000
 SLACK = 1e-3
 """How far below zero a score must be: the checker's own dual points are near the prover's, not the same."""
 
-_SPLIT = 1 / 12
+_SPLIT = 1 / 24
 """Share of a node's alternatives that are split off at once."""
 
 _TRIPLES = 200
@@ -29,9 +29,9 @@ def survivors(found: list[Scores], count: int, check: Callable[[], None] = lambd
     kept = np.arange(count)
     while len(kept):
         alive = np.ones(len(kept), dtype=bool)
-        for s in found:
+        for s in reversed(found):  # the last one follows the sets, and knows most
             check()
-            alive &= ~(s.within(kept).each() < -SLACK)
+            alive &= ~(s.within(kept).each(-SLACK, np.flatnonzero(alive)) < -SLACK)
         if alive.all():
             break
         kept = kept[alive]
@@ -60,7 +60,7 @@ def most_harmful(found: list[Scores], harm: Array) -> Index:
     while found and high - low > 1:  # `high` are enough, or are all that go at once
         middle = (low + high) // 2
         rest = np.sort(order[middle:])
-        if min(s.within(rest).worst() for s in found) < -SLACK:
+        if any(s.within(rest).worst() < -SLACK for s in reversed(found)):
             high = middle
         else:
             low = middle

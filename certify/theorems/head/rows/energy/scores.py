@@ -10,7 +10,7 @@ Negative for every M: no M moves the label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,7 @@ LOW = -np.inf
 _PRODUCTS = 2**34
 """Products that are formed before the time is looked at again."""
 
-SHARES = (0.0, 0.5, 1.0)
+SHARES = (0.5, 1.0, 0.0)
 """Shares θ of what an item adds by itself that are counted with its partners."""
 
 
@@ -86,24 +86,24 @@ class Scores:
     single: Array
     pair: Array
     k: int
+    _known: dict[tuple[float, int], Array] = field(default_factory=dict, repr=False)
 
-    def shares(self, items: int) -> list[Array]:
-        """Bounds `(L + 1,)` R: what items of a set of that many add is at most the sum of their R, for each of the R.
+    def share(self, theta: float, items: int) -> Array:
+        """Bounds `(L + 1,)` R: what items of a set of that many add is at most the sum of their R.
 
         `Σ_y v_y + Σ_{y<z} P_yz = Σ_y ((1 − θ/2) v_y + ½ Σ_{z≠y} (P_yz + u_z))`, `u = θ v/(items − 1)`, for every θ:
         where partners are chosen by what they add, near ones that do no harm count for less.
         """
         if items < 2:
-            return [self.single]
-        found = []
-        for theta in SHARES:
-            partners = self.pair + (theta / (items - 1)) * self.single[None, :]
-            found.append((1.0 - 0.5 * theta) * self.single + 0.5 * _top_rows(partners, items - 1))
-        return found
+            return self.single
+        if (theta, items) not in self._known:  # every child asks
+            partners = self.pair + (theta / (items - 1)) * self.single[None, :] if theta else self.pair
+            self._known[theta, items] = (1.0 - 0.5 * theta) * self.single + 0.5 * _top_rows(partners, items - 1)
+        return self._known[theta, items]
 
     def sums(self) -> Array:
         """`(L + 1,)` R_x of the best bound: a set's score is at most `base` plus the R of its items."""
-        best: Array = min(self.shares(self.k), key=self._total)
+        best: Array = min((self.share(theta, self.k) for theta in _shares(self.k)), key=self._total)
         return best
 
     def _total(self, sums: Array) -> float:
@@ -119,28 +119,45 @@ class Scores:
 
     def within(self, kept: Index) -> Scores:
         """The scores with some of the alternatives alone."""
+        if len(kept) == len(self.single) - 1:
+            return self
         kept = np.append(kept, len(self.single) - 1)
         return Scores(self.base, self.single[kept], self.pair[np.ix_(kept, kept)], self.k)
 
-    def each(self) -> Array:
-        """`(L,)` upper bounds of the scores of the sets that hold alternative x."""
+    def each(self, below: float = -np.inf, some: Index | None = None) -> Array:
+        """`(L,)` upper bounds of the scores of the sets that hold alternative x.
+
+        Args:
+            below: a bound that is less is not made lesser still.
+            some: alternatives that are asked for; those of others stay infinite.
+        """
         k, last = self.k, len(self.single) - 1
         if k == 1:
             return self.base + self.single[:-1]
-        # (x, y): what y adds once x is in
-        every = [_top_rows(self.pair[:last] + rest[None, :], k - 1) for rest in self.shares(k - 1)]
-        found: Array = self.base + self.single[:-1] + np.min(every, axis=0)
+        found, rows = np.full(last, np.inf), np.arange(last) if some is None else some
+        for theta in _shares(k - 1):
+            # (x, y): what y adds once x is in
+            top = _top_rows(self.pair[rows] + self.share(theta, k - 1)[None, :], k - 1)
+            found[rows] = np.fmin(found[rows], self.base + self.single[rows] + top)
+            rows = rows[~(found[rows] < below)]
+            if not len(rows):
+                break
         return found
 
     def beside(self, x: int) -> Array:
         """`(L,)` upper bounds of the scores of the sets that hold x and y, for every alternative y."""
         k, last, every = self.k, len(self.single) - 1, []
-        for rest in self.shares(k - 1):
-            value = self.pair[x] + rest
+        for theta in _shares(k - 1):
+            value = self.pair[x] + self.share(theta, k - 1)
             others = np.append(value[:-1], np.repeat(value[-1], k))
             every.append(value[:last] + (np.sort(others)[len(others) - (k - 2) :].sum() if k > 2 else 0.0))
         found: Array = self.base + self.single[x] + np.min(every, axis=0)
         return found
+
+
+def _shares(items: int) -> tuple[float, ...]:
+    """Those that differ for sets of so many items."""
+    return SHARES if items > 1 else SHARES[:1]
 
 
 def _top_rows(value: Array, k: int) -> Array:
@@ -158,20 +175,35 @@ def _top_rows(value: Array, k: int) -> Array:
     return total
 
 
-def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Index, k: int) -> Scores:
-    """Scores of all sets of at most k of the chosen alternatives."""
-    count = len(chosen)
+def halves(rows: Rows, Q: Array, chosen: Index, k: int) -> Array:
+    """`(L + 1, L + 1)` what pairs add to the scores of sets of k alternatives whose weights do not follow them."""
+    pair, count = Q * (-0.5 / (k * k)), len(chosen)
+    if rows.width == 1:  # a row has one alternative
+        pair[np.arange(count), np.arange(count)] = LOW
+    else:
+        pair[:count, :count][rows.owner[chosen][:, None] == rows.owner[chosen][None, :]] = LOW
+    return pair
+
+
+def scores(points: Duals, family: Family, pair: Array, k: int) -> Scores:
+    """Scores of all sets of at most k alternatives.
+
+    Args:
+        points: dual points, of each alternative and of none.
+        family: weights on the right side.
+        pair: what :func:`halves` says.
+        k: alternatives of a set.
+    """
+    count = len(pair) - 1
     single = np.append(family.single, 0.0) - points.value / k
-    pair = -Q / (2.0 * k * k)
     if family.pair is not None:
+        pair = pair.copy()
         pair[:count, :count] += family.pair
-    same = rows.owner[chosen][:, None] == rows.owner[chosen][None, :]
-    pair[:count, :count][same] = LOW
-    size = (
-        abs(family.base)
-        + k * float(np.abs(single[np.abs(single) < 1e290]).max(initial=0.0))
-        + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
-    )
+    # none is above 0 but by what weights add, and two of one row are no pair
+    most = -float(np.where(pair == LOW, 0.0, pair).min(initial=0.0))
+    if family.pair is not None:
+        most = max(most, float(pair.max(initial=0.0)))
+    size = abs(family.base) + k * float(np.abs(single[np.abs(single) < 1e290]).max(initial=0.0)) + k * k * most
     base = family.base + k * (family.error if family.pair is None else k * family.error) + size * 2.0**-44
     return Scores(base, single, pair, k)
 

@@ -20,7 +20,7 @@ from certify.theorems.head.rows.energy.primals import Family, Moves, along, bowl
 from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, FRESH, KEEP, LIST, REST, SPLIT, Record, short
 from certify.theorems.head.rows.energy.refits import refits
 from certify.theorems.head.rows.energy.rows import Index, Rows
-from certify.theorems.head.rows.energy.scores import Scores, scores, side, spread
+from certify.theorems.head.rows.energy.scores import Scores, halves, scores, side, spread
 
 _CHUNK = 1024
 _FRANK_WOLFE = 4
@@ -181,7 +181,7 @@ class Tree:
     def families(self, node: Node) -> Found:
         """Families of weights on the right side with their scores; one alone where it closes the node."""
         rows, e, k, free = self.rows, self.e, node.k, node.free
-        Q = spread(rows, node.points, free)
+        pair = halves(rows, spread(rows, node.points, free), free, k)
         tau = rows.target(node.chosen)
         share, at, best = np.zeros(len(free)), node.w, None
         for step in range(_FRANK_WOLFE + 1):
@@ -194,7 +194,7 @@ class Tree:
             if not side(family, e, k) > rows.level:
                 break
             rows.check()
-            s = scores(rows, node.points, family, Q, free, k)
+            s = scores(node.points, family, pair, k)
             worst = s.worst()
             if best is None or worst < best[0]:
                 best = (worst, family, s)
@@ -208,9 +208,9 @@ class Tree:
         self.record.vector(best[1].centre[None])
         if best[0] < -SLACK or rows.width > 1:
             return found
-        return found + self.moving(node, Q, best[1].centre)
+        return found + self.moving(node, pair, best[1].centre)
 
-    def moving(self, node: Node, Q: Array, centre: Array) -> Found:
+    def moving(self, node: Node, pair: Array, centre: Array) -> Found:
         """A family that follows the set, where it stays on the right side."""
         rows, tau, k = self.rows, self.rows.target(node.chosen), node.k
         how = newton_moves(rows, tau, node.free, k, centre)
@@ -220,7 +220,7 @@ class Tree:
         self.record.step(BOWL)
         self.record.vector(np.concatenate([centre[None], how.shift[None], how.P]))
         self.record.numbers += how.damp.tolist()
-        return [(family, scores(rows, node.points, family, Q, node.free, k), how)]
+        return [(family, scores(node.points, family, pair, k), how)]
 
     def sets(self, node: Node, members: Index, found: Found) -> Iterator[float]:
         """Close listed sets of a node one by one; `len(free)` is the empty item."""
