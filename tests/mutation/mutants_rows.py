@@ -94,7 +94,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check leaves: rows that are left out keep their curvature", CHECK + "boxes/leaves.py", "best, found = factor, (arb(rest), arb(gone))", "best, found = factor, (arb(rest), own)", ("checked_rows_left_out",)),
     # D7
     Mutant("energy: a quarter for a half of |r|²/μ", DUALS, "far * far / (2.0 * rows.mu[0])", "far * far / (4.0 * rows.mu[0])", ("rows_energy@0",)),
-    Mutant("energy: averages give back twice", SCORES, "pair = -Q / (2.0 * k * k)", "pair = -Q / (0.5 * k * k)", ("rows_energy@3",)),
+    Mutant("energy: averages give back twice", SCORES, "Q * (-0.5 / (k * k))", "Q * (-2.0 / (k * k))", ("rows_energy@3",)),
     Mutant("energy: labels push the other way", PRIMALS, "    single = steps @ w\n    error", "    single = -(steps @ w)\n    error", ("rows_energy@0",)),
     Mutant("energy: weights on any side", BRANCHES, "if not side(family, e, k) > rows.level:", "if False:", ("rows_energy@14",)),
     Mutant("energy: a free intercept as decayed", DUALS, "    if rows.decayed.all():\n        return -(r", "    if True:\n        return -(r", ("rows_energy@31",)),
