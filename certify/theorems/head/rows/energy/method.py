@@ -145,7 +145,7 @@ def normals(head: Head, j: int) -> Array:
 
 def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows, start: Array) -> Part:
     trees = Trees(head, rows, change.count, start)
-    proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), []
+    proved, whole, done, records = np.zeros(len(head.points), dtype=bool), Record(), [], dict[int, Record]()
     # where the intercept is free a multiplier has to balance it, which a functional without it has none for
     balanced = (head.points[:, -1] != 0.0) | head.decayed.all() | (head.k > 1)
     points = np.flatnonzero(todo & (head.today >= 0) & balanced).tolist()
@@ -163,17 +163,26 @@ def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows
     with Crew(grown) as crew:
         while order and budget.left() > 0:
             now = [j for j in order if trees.about(j) <= each or each > budget.left()] if each else order
-            again = [j for j in order if j not in now]
-            for j, one in zip(now, crew.all(trees.turns(now, each), AHEAD), strict=True):
+            again = list({*order}.difference(now))
+            for j, one in zip(now, crew.all(trees.turns(now, each, len(order)), AHEAD), strict=True):
                 trees.take(j, one)
                 if one.record is None:
                     again += [j] if not one.hopeless else []
-                elif len(whole.vectors) + len(one.record.vectors) <= VECTORS // len(start):
-                    whole.join(one.record)
-                    proved[j] = True
-                    done.append(j)
-            order, each = sorted(again, key=lambda j: trees.score[j]), each * TWICE or LEAST
+                else:
+                    records[j] = one.record
+                    _fitting(records, VECTORS // len(start))
+            order, each = sorted(again, key=lambda j: (trees.score[j], j)), each * TWICE or LEAST
+    for j in sorted(records):  # whichever tree was done first
+        whole.join(records[j])
+        proved[j] = True
+        done.append(j)
     return Part(Energy.name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
+
+
+def _fitting(records: dict[int, Record], most: int) -> None:
+    """Leave out the longest records while all have more vectors than that: the same in whatever order they came."""
+    while sum(len(one.vectors) for one in records.values()) > most:
+        del records[max(records, key=lambda j: (len(records[j].vectors), j))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,15 +234,16 @@ class Trees:
         del self._open[before:]
         return Grown(record, self.score.get(j, np.inf), j in self.hopeless, open_, time.monotonic() - began)
 
-    def turns(self, points: list[int], each: float) -> Iterator[tuple[int, float, int]]:
+    def turns(self, points: list[int], each: float, waiting: int) -> Iterator[tuple[int, float, int]]:
         """Questions: a point, the seconds of its turn (0: its root), and how many wait with it.
 
         Args:
             points: those that are asked for.
             each: seconds that each may have had in all.
+            waiting: how many are not done, these among them.
         """
         for place, j in enumerate(points):
-            yield j, max(each - self.spent[j], LEAST) if each else 0.0, len(points) - place
+            yield j, max(each - self.spent[j], LEAST) if each else 0.0, waiting - place
 
     def about(self, j: int) -> float:
         """Seconds from which on a point that its root left open is worth a turn."""

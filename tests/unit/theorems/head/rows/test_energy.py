@@ -19,7 +19,7 @@ from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
 from certify.theorems.head.rows.energy.lists import distinct, most_harmful
-from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
+from certify.theorems.head.rows.energy.method import Trees, _fitting, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
 from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Rows
@@ -313,3 +313,18 @@ def test_what_is_split_off_is_enough_or_all_that_goes_at_once() -> None:
         rest = np.setdiff1d(np.arange(60), gone)
         assert 1 <= len(gone) <= 2
         assert len(gone) == 2 or s.within(rest).worst() < 0
+
+
+def test_what_a_certificate_holds_does_not_depend_on_which_tree_was_done_first() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sizes = rng.integers(1, 6, 8)
+        kept = set()
+        for order in (np.arange(8), rng.permutation(8), rng.permutation(8)):
+            records = dict[int, Record]()
+            for j in order.tolist():
+                records[j] = Record(vectors=[np.zeros(2)] * int(sizes[j]))
+                _fitting(records, 12)
+            assert sum(len(one.vectors) for one in records.values()) <= 12
+            kept.add(tuple(sorted(records)))
+        assert len(kept) == 1
