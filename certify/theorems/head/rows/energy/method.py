@@ -17,7 +17,7 @@ from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import LARGEST
 from certify.theorems.head.rows.energy.finder import hessians, minimise, slopes
-from certify.theorems.head.rows.energy.record import Record
+from certify.theorems.head.rows.energy.record import Record, Shortest
 from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.flips import Found
@@ -27,8 +27,9 @@ from certify.theorems.jobs import AHEAD, JOBS, Crew
 MOST = 2**25
 """Most slopes of all dual points of a point: alternatives times rows times outputs."""
 
-VECTORS = 16_000_000
-"""Most weights that a record holds."""
+VECTORS, MANY = 16_000_000, 1 << 20
+"""Most weights that a record holds; and most vectors, each of which takes some 150 bytes of memory beside its weights.
+"""
 
 KEPT = 2**29
 """Most bytes of all trees that wait for more time."""
@@ -145,7 +146,7 @@ def normals(head: Head, j: int) -> Array:
 
 def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows, start: Array) -> Part:
     trees = Trees(head, rows, change.count, start)
-    proved, whole, done, records = np.zeros(len(head.points), dtype=bool), Record(), [], dict[int, Record]()
+    proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), Shortest(min(VECTORS // len(start), MANY))
     # where the intercept is free a multiplier has to balance it, which a functional without it has none for
     balanced = (head.points[:, -1] != 0.0) | head.decayed.all() | (head.k > 1)
     points = np.flatnonzero(todo & (head.today >= 0) & balanced).tolist()
@@ -169,20 +170,13 @@ def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows
                 if one.record is None:
                     again += [j] if not one.hopeless else []
                 else:
-                    records[j] = one.record
-                    _fitting(records, VECTORS // len(start))
+                    done.add(j, one.record)
             order, each = sorted(again, key=lambda j: (trees.score[j], j)), each * TWICE or LEAST
-    for j in sorted(records):  # whichever tree was done first
-        whole.join(records[j])
-        proved[j] = True
-        done.append(j)
-    return Part(Energy.name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
-
-
-def _fitting(records: dict[int, Record], most: int) -> None:
-    """Leave out the longest records while all have more vectors than that: the same in whatever order they came."""
-    while sum(len(one.vectors) for one in records.values()) > most:
-        del records[max(records, key=lambda j: (len(records[j].vectors), j))]
+    points = sorted(done.records)  # whichever tree was done first
+    proved[points] = True
+    for j in points:
+        whole.join(done.records[j])
+    return Part(Energy.name, proved, whole.arrays(np.array(points, dtype=np.int64), len(start)), trees.flips())
 
 
 @dataclass(frozen=True, eq=False)

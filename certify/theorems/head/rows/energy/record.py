@@ -53,3 +53,24 @@ class Record:
         self.whole += other.whole
         self.vectors += other.vectors
         self.numbers += other.numbers
+
+
+class Shortest:
+    """Records of points, the shortest of those that come, as long as they have so many vectors together.
+
+    Which of them stay does not depend on the order in which they come.
+
+    Args:
+        most: vectors.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.records: dict[int, Record] = {}
+        self._most, self._held = most, 0
+
+    def add(self, point: int, record: Record) -> None:
+        """One more; where all are too long the longest goes."""
+        self.records[point], self._held = record, self._held + len(record.vectors)
+        while self._held > self._most:
+            longest = max(self.records, key=lambda j: (len(self.records[j].vectors), j))
+            self._held -= len(self.records.pop(longest).vectors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
-from certify.theorems.head.rows.energy.lists import distinct, most_harmful
-from certify.theorems.head.rows.energy.method import Trees, _fitting, normals, rows_of
+from certify.theorems.head.rows.energy.lists import distinct, most_harmful, survivors
+from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
 from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Rows
@@ -315,16 +315,32 @@ def test_what_is_split_off_is_enough_or_all_that_goes_at_once() -> None:
         assert len(gone) == 2 or s.within(rest).worst() < 0
 
 
-def test_what_a_certificate_holds_does_not_depend_on_which_tree_was_done_first() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        sizes = rng.integers(1, 6, 8)
-        kept = set()
-        for order in (np.arange(8), rng.permutation(8), rng.permutation(8)):
-            records = dict[int, Record]()
-            for j in order.tolist():
-                records[j] = Record(vectors=[np.zeros(2)] * int(sizes[j]))
-                _fitting(records, 12)
-            assert sum(len(one.vectors) for one in records.values()) <= 12
-            kept.add(tuple(sorted(records)))
-        assert len(kept) == 1
+def test_bounds_that_are_asked_for_in_part_hold_of_every_set() -> None:
+    """What is not looked at any nearer, and what is kept in memory, bound the best set by brute force."""
+    rng, gone = np.random.default_rng(1), 0
+    for seed in range(60):
+        L, k = int(rng.integers(2, 8)), int(rng.integers(2, 5))
+        P = rng.standard_normal((L + 1, L + 1)) - rng.uniform(0.0, 1.5)
+        P = np.minimum(P, P.T)
+        P[np.arange(L), np.arange(L)] = -np.inf
+        if seed % 2:
+            P[0, 1] = P[1, 0] = -np.inf  # two alternatives of one row
+        P[-1, -1] = 0.0
+        s = Scores(float(rng.uniform(-3.0, 1.0)), np.append(rng.standard_normal(L), 0.0), P, k)
+        best = np.full(L, -np.inf)
+        for members in combinations_with_replacement(range(L + 1), k):
+            if all(members.count(x) == 1 for x in members if x < L):
+                m = np.array(members)
+                score = s.base + s.single[m].sum() + sum(P[a, b] for a, b in combinations(members, 2))
+                for x in members:
+                    if x < L:
+                        best[x] = max(best[x], score)
+        asked = np.flatnonzero(rng.random(L) < 0.6)
+        for _ in range(2):  # the second time from memory
+            part = s.each(-1e-3, asked)
+            assert (part[asked] >= best[asked] - 1e-9).all() and np.isinf(np.delete(part, asked)).all()
+            assert (s.each() >= best - 1e-9).all() and s.worst() >= best.max() - 1e-9
+        kept = survivors([s, s], L)
+        assert set(np.flatnonzero(best >= 0.0)) <= set(kept.tolist())
+        gone += L - len(kept)
+    assert gone > 50

@@ -1,0 +1,64 @@
+"""D7: which trees have turns, and whose records a certificate holds. Nothing that is proved rests on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.systems.head.rows.change import RowChange
+from certify.theorems.head.rows.energy.method import Energy, Grown, Trees
+from certify.theorems.head.rows.energy.record import Record, Shortest
+from certify.theorems.head.rows.method import Budget
+from tests.families.class_heads import class_head
+
+
+def test_what_a_certificate_holds_does_not_depend_on_which_tree_was_done_first() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sizes = rng.integers(1, 6, 8)
+        order = np.lexsort((np.arange(8), sizes))  # the shortest, as many as fit
+        fit = np.sort(order[np.cumsum(sizes[order]) <= 12]).tolist()
+        for come in (np.arange(8), rng.permutation(8), rng.permutation(8)):
+            kept = Shortest(12)
+            for j in come.tolist():
+                kept.add(j, Record(vectors=[np.zeros(2)] * int(sizes[j])))
+            assert sorted(kept.records) == fit
+
+
+@pytest.mark.parametrize("seconds", [8.0, 25.0, np.inf])
+def test_roots_come_first_and_easy_trees_before_hard_ones(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Trees that take so long, on a clock of their own: nothing is asked for twice once it is done, and it ends."""
+    clock = {"now": 0.0}
+    monkeypatch.setattr("time.monotonic", lambda: clock["now"])
+    rng, asked = np.random.default_rng(2), list[tuple[int, bool]]()
+    head = class_head(rng, 8, 1, points=12)
+    points = np.flatnonzero(head.today >= 0).tolist()
+    open_ = [*np.linspace(0.5, 9.0, len(points) - 1), np.inf]
+    scores_ = dict(zip(rng.permutation(points).tolist(), open_, strict=True))
+    needs = {j: 0.1 * np.exp(0.6 * min(score, 9.0)) for j, score in scores_.items()}
+    had = dict.fromkeys(points, 0.0)
+
+    def grown(self: Trees, j: int, budget: Budget, root: bool) -> Grown:
+        assert had[j] < needs[j]
+        asked.append((j, root))
+        used = min(budget.seconds, 0.1 if root else needs[j] - had[j])
+        clock["now"] += used
+        had[j] += used
+        record = Record(vectors=[np.zeros(head.m)], whole=[j]) if had[j] >= needs[j] else None
+        return Grown(record, scores_[j], False, [], used)
+
+    monkeypatch.setattr(Trees, "grown", grown)
+    part = Energy().prove(head, RowChange(True, 2, tuple(range(8))), head.today >= 0, Budget(seconds, 0.0))
+    assert part is not None and all(root for _, root in asked[: len(points)])
+    assert not any(root for _, root in asked[len(points) :]) and {j for j, _ in asked} == set(points)
+    done = {j for j in points if had[j] >= needs[j]}
+    assert set(np.flatnonzero(part.proved)) == done and part.arrays["points"].tolist() == sorted(done)
+    assert len(done) == len(points) or clock["now"] >= seconds - 1e-9  # no time is left over
+    turns = list(dict.fromkeys(j for j, root in asked if not root))
+    assert turns == sorted(turns, key=lambda j: scores_[j])
+    if seconds > 1e3:  # where there is time the hard ones wait for those that take a tenth of theirs
+        last = max(at for at, (j, _) in enumerate(asked) if needs[j] < 0.1 * max(needs.values()))
+        assert all(at > last for at, (j, root) in enumerate(asked) if not root and needs[j] == max(needs.values()))
+    left = [needs[j] for j in points if j not in done]
+    assert max(needs[j] for j in done) <= min(left, default=np.inf)
+    assert len(done) == len(points) if seconds > 1e3 else 2 < len(done) < len(points)
