@@ -28,8 +28,9 @@ BLURRED = 0.5
 NEAR, NEARER, FIRST = 2.0**-14, 2.0**-40, 64
 """Length of a gradient, in the norm of the inverse Hessian, that is short enough; and where all is spent that of the
 first rows, as margins may be thin."""
-SLOW, LESS = 0.7, 0.5
-"""A correction of a label's step that leaves more than this part of a gradient is followed by one so much shorter."""
+MORE, LEAST = 0.5, 1e-3
+"""What a label's correction may leave of itself that is made up for, half of the next; and the least part of the
+curvature along a row that is taken to be left there."""
 AT_ONCE = 256
 """Steps at a time."""
 
@@ -86,12 +87,9 @@ class Moved:
         self.X = [[float(x) for x in row] for row in b.X.tolist()]
         self.Z = self._times([s.rows[i] for i in rows])
         self.D = [float(self.c.D[i].mid()) for i in rows]
-        own = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
-        if s.relabels:  # a new label takes no curvature away
-            self.D = [0.0] * len(rows)
-        self.room = [max(1.0 - d * x, 1e-3) for d, x in zip(self.D, own, strict=True)]
-        pull = ([_settled(t[i], x) for i, x in zip(rows, own, strict=True)] if s.relabels else
-                [float(self.c.p[i].mid()) / room for i, room in zip(rows, self.room, strict=True)])
+        self.own = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
+        pull = [_settled(t[i], x) if s.relabels else float(self.c.p[i].mid()) / max(1.0 - d * x, LEAST)
+                for i, d, x in zip(rows, self.D, self.own, strict=True)]
         self.norms = [up(x) for x in s.norms]
         self.decay = [float(x.mid()) for x in s.decay]
         self.decay_off = max((up(d - x) for d, x in zip(s.decay, self.decay, strict=True)), default=0.0)
@@ -154,8 +152,11 @@ class Moved:
         """
         for a, (whole, unit, _), (found, length, fix) in zip(which, cut, looked, strict=True):
             step = [ldexp(x, unit) for x in whole]
-            if length > SLOW * self.length[a] and self.s.relabels:
-                self.share[a] *= LESS
+            if self.s.relabels:
+                # what a correction leaves of itself along its own way: it was too short, or went beyond
+                was = sum(map(mul, self.fix[a], self.fix[a])) or 1.0
+                left = sum(map(mul, fix, self.fix[a])) / was if length < self.length[a] else -1.0
+                self.share[a] /= 1.0 - min(max(left, -1.0), MORE)
             if length < self.length[a] or not self.s.relabels:
                 self.at[a], self.length[a], self.fix[a] = step, length, fix
             if found is not None and (length < self.least[a] or not self.s.relabels):
@@ -191,8 +192,10 @@ class Moved:
             blur = (2.0**-46 + 2.0 * self.t_off + 5.0 * off) * UP
             if not all(map(isfinite, (far[at], *g))):
                 raise OverflowError
-            lift = sum(map(mul, y, s.rows[self.rows[a]])) * self.D[a] / self.room[a]
-            fix = [v + lift * q for v, q in zip(y, self.Z[a], strict=True)]
+            # the row's own curvature is gone, or that of its new margin
+            bent = (P[at][self.rows[a]] * (1.0 - P[at][self.rows[a]]) if s.relabels else 0.0) - self.D[a]
+            lift = sum(map(mul, y, s.rows[self.rows[a]])) * bent / max(1.0 + bent * self.own[a], LEAST)
+            fix = [v - lift * q for v, q in zip(y, self.Z[a], strict=True)]
             one = None
             if far[at] < EXPONENTS and blur < BLURRED:
                 lost = self._lost(self.rows[a], P[at], blur, size, g, pulled[at])
