@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from multiprocessing import current_process, get_all_start_methods, get_context
@@ -87,9 +87,11 @@ class Crew(Generic[Q, A]):
 
     Args:
         answer: of a question; it may change nothing that another question looks at.
+        subject: what a question is about: the process that was first asked about it is asked again, which may have kept
+            something of it; None: nothing is kept.
     """
 
-    def __init__(self, answer: Callable[[Q], A]) -> None:
+    def __init__(self, answer: Callable[[Q], A], subject: Callable[[Q], Hashable] = lambda _: None) -> None:
         forks = "fork" in get_all_start_methods() and sys.platform != "darwin" and not current_process().daemon
         self._answer, self._jobs = answer, min(JOBS.get(), AHEAD) if forks else 1
         self._answers: dict[int, tuple[BaseException | None, A]] = {}
@@ -98,6 +100,7 @@ class Crew(Generic[Q, A]):
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
         self._idle: list[Connection] = []
+        self._subject, self._homes = subject, dict[Hashable, Connection]()
 
     def __enter__(self) -> Crew[Q, A]:
         return self
@@ -195,10 +198,19 @@ class Crew(Generic[Q, A]):
         self._processes.append(one)
 
     def _give(self) -> None:
-        while self._waiting and self._idle:
-            pipe = self._idle.pop()
+        for one in list(self._waiting):
+            if not self._idle:
+                break
+            about = self._subject(one[1])
+            pipe = self._homes.get(about, self._idle[-1])
+            if pipe not in self._idle:  # the others that wait may be for one that is
+                continue
+            if about is not None:
+                self._homes[about] = pipe
+            self._idle.remove(pipe)
+            self._waiting.remove(one)
             try:
-                pipe.send(self._waiting.popleft())
+                pipe.send(one)
             except OSError:
                 self._lost(pipe)
 

@@ -1,11 +1,12 @@
 """What was asked of heads beside the table: each line with the figure that was asked for.
 
-    python reports/studies/heads/lines.py --cache FOLDER [--only WORD …]
+    python reports/studies/heads/lines.py --cache FOLDER [--only WORD …] [--jobs N] [--C 0.1]
 
 Breast cancer (`LogisticRegression`, data as `models.py` has them, C as asked), MNIST's ones and sevens and its ten
 classes with the squared loss, and what a user may give by mistake. Every output of a softmax regression with each row
-left out is asked by `leave_one_out.py`. Seconds are of the processor; limits count them, too. The cache is filled by
-`table.py run --download`.
+left out is asked by `leave_one_out.py`. Seconds are of the processor; limits count them, too. With `--jobs` that many
+processes share the work, and both are seconds of a clock, for a machine with nothing else to do. `--C` asks of breast
+cancer with that C alone. The cache is filled by `table.py run --download`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Any
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-time.monotonic = time.process_time  # before certify is imported: its limits are read from this clock
+if "--jobs" not in sys.argv:
+    time.monotonic = time.process_time  # before certify is imported: its limits are read from this clock
 sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).resolve().parent)]
 import models  # noqa: E402
 import numpy as np  # noqa: E402
@@ -46,16 +48,18 @@ MOST_LABELS = 3000
 Said = Iterator[tuple[str, str, str]]
 
 
-def breast_cancer(cache: Path) -> Said:
+def breast_cancer(cache: Path, options: argparse.Namespace) -> Said:
     """Any few rows of 426, 143 predictions."""
     rows = models.data("breast-cancer", cache)
     for C, kind, count, limit, asked in BREAST_CANCER:
+        if options.C not in (None, C):
+            continue
         problem = certify.from_sklearn(LogisticRegression(C=C).fit(rows.X, rows.y), rows.X, rows.y)
-        found = certify.stable_predictions(problem, rows.X_eval, seconds=limit, **{kind: count})
+        found = certify.stable_predictions(problem, rows.X_eval, seconds=limit, jobs=options.jobs, **{kind: count})
         yield f"breast cancer, C = {C:g}, any {count} {kind}", counted(found), asked
 
 
-def ones_and_sevens(cache: Path) -> Said:
+def ones_and_sevens(cache: Path, _: argparse.Namespace) -> Said:
     """MNIST 1/7 with the squared loss, 10⁴ in the sum form."""
     rows = models.data("mnist-1-7", cache)
     model = RidgeClassifier(alpha=1e4, fit_intercept=False).fit(rows.X, rows.y)
@@ -73,7 +77,7 @@ def ones_and_sevens(cache: Path) -> Said:
                f"{counted(left)}, certified accuracy {100 * sure.mean():.2f} %", f"at least {asked}")
 
 
-def ten_digits(cache: Path) -> Said:
+def ten_digits(cache: Path, _: argparse.Namespace) -> Said:
     """All of MNIST with the squared loss: how many wrong labels each of 10,000 predictions survives."""
     (X, y), (points, _) = models.digits_of_mnist(cache)
     model = RidgeClassifier(alpha=1e4, fit_intercept=False).fit(X / 255.0, y)
@@ -84,7 +88,7 @@ def ten_digits(cache: Path) -> Said:
            f"both ends equal for {exact} of {len(found.lower)}, median {int(np.median(found.lower))}", "all 10,000")
 
 
-def mistakes(cache: Path) -> Said:
+def mistakes(cache: Path, _: argparse.Namespace) -> Said:
     """What is no sensible question, or no data for one: the line that the user reads."""
     rng = np.random.default_rng(0)
     X, points = rng.standard_normal((40, 3)), rng.standard_normal((4, 3))
@@ -128,7 +132,7 @@ def counted(found: Any) -> str:
     return f"{len(found.proved)} stay, {len(found.attacked)} flip, {len(found.undecided)} undecided"
 
 
-PARTS: dict[str, Callable[[Path], Said]] = {
+PARTS: dict[str, Callable[[Path, argparse.Namespace], Said]] = {
     "breast-cancer": breast_cancer, "ones-and-sevens": ones_and_sevens, "ten-digits": ten_digits, "mistakes": mistakes}
 
 
@@ -137,14 +141,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--C", type=float)
     options = parser.parse_args()
     print("| question | found | asked | seconds |\n|---|---|---|---|")
     warnings.simplefilter("ignore")
     for part in options.only:
-        began = time.process_time()
-        for question, found, asked in PARTS[part](options.cache):
-            print(f"| {question} | {found} | {asked} | {time.process_time() - began:.1f} |", flush=True)
-            began = time.process_time()
+        began = time.monotonic()
+        for question, found, asked in PARTS[part](options.cache, options):
+            print(f"| {question} | {found} | {asked} | {time.monotonic() - began:.1f} |", flush=True)
+            began = time.monotonic()
 
 
 if __name__ == "__main__":

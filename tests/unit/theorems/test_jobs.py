@@ -53,6 +53,25 @@ def test_answers_come_in_the_order_of_their_questions(jobs: int) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_what_was_asked_about_first_in_a_process_is_asked_there_again(jobs: int) -> None:
+    """Whatever takes how long; of what has no subject anyone is asked, and no process waits for that."""
+    def answer(question: int) -> tuple[int | None, int]:
+        time.sleep(0.002 * (question * question % 7))
+        return subject(question), os.getpid()
+
+    def subject(question: int) -> int | None:
+        return question % 5 or None
+
+    with among(jobs), Crew(answer, subject) as crew:
+        found = list(crew.all(range(60), AHEAD))
+    assert [about for about, _ in found] == [subject(question) for question in range(60)]
+    homes = {about: {pid for other, pid in found if other == about} for about in range(1, 5)}
+    assert all(len(pids) == 1 for pids in homes.values())
+    assert len({pid for _, pid in found}) == jobs == len({pid for about, pid in found if about is None})
+    assert len(set.union(*homes.values())) == jobs
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_so_many_questions_are_asked_before_the_first_answer_is_taken_whatever_their_number(jobs: int) -> None:
     taken: list[int] = []
     known: list[int] = []

@@ -20,6 +20,7 @@ from certify.theorems.head.rows.energy.finder import hessians, minimise, slopes
 from certify.theorems.head.rows.energy.record import Record, Shortest
 from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
 from certify.theorems.head.rows.energy.tree import Open, Tree
+from certify.theorems.head.rows.energy.turns import LEAST, Waiting, next_turns
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import INEXACT, Budget, Flips, Mask, Method, Part
 from certify.theorems.jobs import AHEAD, JOBS, Crew
@@ -27,21 +28,15 @@ from certify.theorems.jobs import AHEAD, JOBS, Crew
 MOST = 2**25
 """Most slopes of all dual points of a point: alternatives times rows times outputs."""
 
-VECTORS, MANY = 16_000_000, 1 << 20
+VECTORS, MANY = 24_000_000, 1 << 20
 """Most weights that a record holds; and most vectors, each of which takes some 150 bytes of memory beside its weights.
 """
 
 KEPT = 2**29
 """Most bytes of all trees that wait for more time."""
 
-LEAST, TWICE, SHARE = 0.5, 2.0, 0.1
-"""Seconds that a tree has in all at first; how these grow from turn to turn, until it is done; and the share of the
-time that is left which one turn may take, if fewer trees than that wait."""
-
-HARDER, EARLY, FARTHEST = 0.6, 0.25, 1000.0
-"""About what a tree takes grows by e^0.6 for each unit of what is left open at its root, beginning with what the root
-takes (of breast cancer, C = 0.1, any 5 labels, 31 trees take between an eighth of that and eight times as much); the
-part of it from which on a tree has turns; and what is open by more waits for all others."""
+SHARE = 0.1
+"""Share of the time that is left which a root may take, if fewer than that wait."""
 
 
 class Energy(Method):
@@ -155,23 +150,24 @@ def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows
 
     def grown(question: tuple[int, float, int]) -> Grown:
         j, turn, waiting = question
-        if budget.left() <= 0:
+        left = budget.left()
+        if left <= 0:
             return Grown(None, np.inf, False, [], 0.0)
-        most = max(budget.left() * SHARE, budget.left() * jobs / waiting)
-        return trees.grown(j, Budget(min(max(LEAST, min(turn or np.inf, most)), budget.left())), not turn)
+        turn = turn or max(LEAST, left * SHARE, left * jobs / waiting)
+        return trees.grown(j, Budget(min(turn, left)), bool(waiting))
 
-    each = 0.0  # the roots first
-    with Crew(grown) as crew:
-        while order and budget.left() > 0:
-            now = [j for j in order if trees.about(j) <= each or each > budget.left()] if each else order
-            again = list({*order}.difference(now))
-            for j, one in zip(now, crew.all(trees.turns(now, each, len(order)), AHEAD), strict=True):
+    # the roots first
+    turns = [(j, 0.0, len(order) - place) for place, j in enumerate(order)]
+    with Crew(grown, lambda question: question[0]) as crew:  # trees that wait are where they began
+        while turns and budget.left() > 0:
+            for (j, *_), one in zip(turns, crew.all(turns, AHEAD), strict=True):
                 trees.take(j, one)
-                if one.record is None:
-                    again += [j] if not one.hopeless else []
-                else:
+                if one.record is not None:
                     done.add(j, one.record)
-            order, each = sorted(again, key=lambda j: (trees.score[j], j)), each * TWICE or LEAST
+                if one.record is not None or one.hopeless:
+                    order.remove(j)
+            waiting = {j: trees.seen(j) for j in order}
+            turns = [(j, turn, 0) for j, turn in next_turns(waiting, budget.left())] if waiting else []
     points = sorted(done.records)  # whichever tree was done first
     proved[points] = True
     for j in points:
@@ -228,21 +224,9 @@ class Trees:
         del self._open[before:]
         return Grown(record, self.score.get(j, np.inf), j in self.hopeless, open_, time.monotonic() - began)
 
-    def turns(self, points: list[int], each: float, waiting: int) -> Iterator[tuple[int, float, int]]:
-        """Questions: a point, the seconds of its turn (0: its root), and how many wait with it.
-
-        Args:
-            points: those that are asked for.
-            each: seconds that each may have had in all.
-            waiting: how many are not done, these among them.
-        """
-        for place, j in enumerate(points):
-            yield j, max(each - self.spent[j], LEAST) if each else 0.0, waiting - place
-
-    def about(self, j: int) -> float:
-        """Seconds from which on a point that its root left open is worth a turn."""
-        score = self.score[j]
-        return EARLY * self._roots[j] * float(np.exp(HARDER * score)) if score < FARTHEST else np.inf
+    def seen(self, j: int) -> Waiting:
+        """What is known of a tree that waits."""
+        return Waiting(self._roots[j], self.spent[j] - self._roots[j], self.score[j])
 
     def take(self, j: int, one: Grown) -> None:
         """What was found of a point, here or elsewhere."""

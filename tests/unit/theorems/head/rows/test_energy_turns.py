@@ -8,6 +8,7 @@ import pytest
 from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.energy.method import Energy, Grown, Trees
 from certify.theorems.head.rows.energy.record import Record, Shortest
+from certify.theorems.head.rows.energy.turns import FEW, HARDER, WIDE, Waiting, next_turns
 from certify.theorems.head.rows.method import Budget
 from tests.families.class_heads import class_head
 
@@ -62,3 +63,48 @@ def test_roots_come_first_and_easy_trees_before_hard_ones(monkeypatch: pytest.Mo
     left = [needs[j] for j in points if j not in done]
     assert max(needs[j] for j in done) <= min(left, default=np.inf)
     assert len(done) == len(points) if seconds > 1e3 else 2 < len(done) < len(points)
+
+
+def test_the_chance_to_be_done_is_that_of_drawn_trees() -> None:
+    rng, count = np.random.default_rng(4), 20_000
+    for root, score in ((0.05, 3.0), (0.2, 7.0), (1.0, 0.0)):
+        takes = root * np.exp(HARDER * score + WIDE * rng.standard_normal(count))
+        for spent in (0.0, *np.quantile(takes, [0.3, 0.9])):
+            left = takes[takes > spent]
+            for more in np.quantile(takes, [0.1, 0.5, 0.8]):
+                done, said = (left <= spent + more).mean(), Waiting(root, float(spent), score).chance(float(more))
+                assert abs(done - said) < 5.0 * np.sqrt(0.25 / len(left))
+
+
+def test_more_trees_are_done_in_the_time_than_in_turns_that_double() -> None:
+    """Trees that take what is expected, but for a log-normal factor, one after the other on a clock of their own."""
+    rng, ahead = np.random.default_rng(5), 0
+    for _ in range(20):
+        scores_ = np.sort(rng.uniform(2.0, 15.0, 30))
+        needs, left = 0.1 * np.exp(HARDER * scores_ + WIDE * rng.standard_normal(30)), 300.0
+        had, done = np.zeros(30), np.zeros(30, dtype=bool)
+        while left > 1e-9 and not done.all():
+            waiting = {j: Waiting(0.1, float(had[j]), float(scores_[j])) for j in np.flatnonzero(~done).tolist()}
+            turns = next_turns(waiting, left)
+            assert len(turns) >= min(FEW, len(waiting)) and all(0.0 < turn <= left for _, turn in turns)
+            for j, turn in turns:
+                used = min(turn, needs[j] - had[j], left)
+                had[j], left = had[j] + used, left - used
+                done[j] = had[j] >= needs[j] - 1e-9
+        twice, spare, each, old = np.zeros(30), 300.0, 0.5, np.zeros(30, dtype=bool)
+        while spare > 1e-9 and not old.all():
+            for j in np.flatnonzero(~old):
+                used = min(each - twice[j], needs[j] - twice[j], spare)
+                twice[j], spare = twice[j] + used, spare - used
+                old[j] = twice[j] >= needs[j] - 1e-9
+            each *= 2.0
+        ahead += int(done.sum()) - int(old.sum())
+    assert ahead > 20
+
+
+def test_a_tree_of_which_nothing_is_expected_has_its_turn() -> None:
+    """Where a root left all open, or more than any tree that was seen: the others first, and it is asked for again."""
+    hopeless = {1: Waiting(0.1, 0.0, np.inf), 2: Waiting(0.1, 3.0, np.inf), 3: Waiting(0.1, 1.0, 5000.0)}
+    assert next_turns({**hopeless, 4: Waiting(0.1, 0.0, 3.0)}, 60.0)[0] == (4, 0.5)
+    assert dict(next_turns(hopeless, 60.0)) == {1: 0.5, 2: 0.5, 3: 0.5}
+    assert next_turns({2: Waiting(0.1, 3.0, np.inf)}, 2.0) == [(2, 2.0)]
