@@ -1,7 +1,8 @@
 """Several processes on one proof: questions that need nothing of each other, and the answers in their order.
 
-The process forks, so that every other one has all that this one has. What is asked, and in which order, never depends
-on their number, and neither does a proof. Where there is no safe `fork` (Windows, macOS) one process does all of it.
+The process forks, so that every other one has all that this one has. What is asked, and in which order, does not depend
+on their number but where it depends on the time that is left, and neither does a proof. Where there is no safe `fork`
+(Windows, macOS) one process does all of it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Crew(Generic[Q, A]):
     Args:
         answer: of a question; it may change nothing that another question looks at.
         subject: what a question is about: the process that was first asked about it is asked again, which may have kept
-            something of it; None: nothing is kept.
+            something of it; hashable, and None where nothing is kept.
     """
 
     def __init__(self, answer: Callable[[Q], A], subject: Callable[[Q], Hashable] = lambda _: None) -> None:
@@ -118,6 +119,7 @@ class Crew(Generic[Q, A]):
         for pipe in self._pipes:
             pipe.close()
         self._processes, self._pipes = [], []
+        self._homes.clear()
 
     def all(self, questions: Iterable[Q], ahead: int) -> Iterator[A]:
         """The answers to some questions, of which so many are asked before the answer to the first is taken."""
@@ -202,7 +204,7 @@ class Crew(Generic[Q, A]):
             if not self._idle:
                 break
             about = self._subject(one[1])
-            pipe = self._homes.get(about, self._idle[-1])
+            pipe = self._homes.get(about, self._idle[0])
             if pipe not in self._idle:  # the others that wait may be for one that is
                 continue
             if about is not None:

@@ -5,8 +5,8 @@
 Breast cancer (`LogisticRegression`, data as `models.py` has them, C as asked), MNIST's ones and sevens and its ten
 classes with the squared loss, and what a user may give by mistake. Every output of a softmax regression with each row
 left out is asked by `leave_one_out.py`. Seconds are of the processor; limits count them, too. With `--jobs` that many
-processes share the work, and both are seconds of a clock, for a machine with nothing else to do. `--C` asks of breast
-cancer with that C alone. The cache is filled by `table.py run --download`.
+processes share the work on breast cancer, and both are seconds of a clock, for a machine with nothing else to do; `--C`
+asks of it with that C alone. The cache is filled by `table.py run --download`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-if "--jobs" not in sys.argv:
+if not any(word.startswith("--jobs") for word in sys.argv):
     time.monotonic = time.process_time  # before certify is imported: its limits are read from this clock
 sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).resolve().parent)]
 import models  # noqa: E402
@@ -138,7 +138,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Said]] = {
 
 def main() -> None:
     """Print them as a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--jobs", type=int, default=1)

@@ -1,4 +1,4 @@
-"""The method: every point's root first, then the trees of those left, the least scores first."""
+"""The method: every point's root first, then the trees of those left, the likeliest to be done a second first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VECTORS, MANY = 24_000_000, 1 << 20
 """
 
 KEPT = 2**29
-"""Most bytes of all trees that wait for more time."""
+"""Most bytes of all trees that wait for more time, in each process."""
 
 SHARE = 0.1
 """Share of the time that is left which a root may take, if fewer than that wait."""
@@ -166,8 +166,8 @@ def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows
                     done.add(j, one.record)
                 if one.record is not None or one.hopeless:
                     order.remove(j)
-            waiting = {j: trees.seen(j) for j in order}
-            turns = [(j, turn, 0) for j, turn in next_turns(waiting, budget.left())] if waiting else []
+            waiting, left = {j: trees.seen(j) for j in order}, budget.left()
+            turns = [(j, turn, 0) for j, turn in next_turns(waiting, left)] if waiting and left > 0 else []
     points = sorted(done.records)  # whichever tree was done first
     proved[points] = True
     for j in points:
@@ -179,13 +179,13 @@ def _prove(head: Head, change: RowChange, todo: Mask, budget: Budget, rows: Rows
 class Grown:
     """What became of a point: the record if it is done, the score of a set at its root, and sets that are left open.
 
-    `spent` are the seconds that it took.
+    `spent` are the seconds that it took; a set comes with its point.
     """
 
     record: Record | None
     score: float
     hopeless: bool
-    open: list[Index]
+    open: list[tuple[int, Index]]
     spent: float
 
 
@@ -210,7 +210,7 @@ class Trees:
         self.spent: dict[int, float] = {}
         self.hopeless: set[int] = set()
         self._roots: dict[int, float] = {}
-        self._open: list[Index] = []
+        self._open: list[tuple[int, Index]] = []
         self._levels = {rows.level: rows}
         self._waiting: dict[int, tuple[Iterator[float], Record]] = {}
         # a waiting tree holds slopes, targets and scores of the nodes on its path; two of them as a rule
@@ -230,7 +230,7 @@ class Trees:
 
     def take(self, j: int, one: Grown) -> None:
         """What was found of a point, here or elsewhere."""
-        self.score.setdefault(j, one.score)
+        self._note(j, one.score)
         self._roots.setdefault(j, one.spent)
         self.spent[j] = self.spent.get(j, 0.0) + one.spent
         self.hopeless |= {j} if one.hopeless else set()
@@ -242,13 +242,13 @@ class Trees:
         try:
             for score in steps:
                 if np.isfinite(score):
-                    self.score.setdefault(j, score)
+                    self._note(j, score)
                 if budget.left() <= 0 or (root and np.isfinite(score)):
                     self.score.setdefault(j, np.inf)
                     self._wait(j, steps, record)
                     return None
         except Open as one:
-            self._open.append(one.chosen)
+            self._open.append((j, one.chosen))
         except OutOfTime:  # nothing is stated of it
             self.score.setdefault(j, np.inf)
             return None
@@ -258,6 +258,11 @@ class Trees:
             return record
         self.hopeless.add(j)
         return None
+
+    def _note(self, j: int, score: float) -> None:
+        """What the root left open: the first number that is one, of a root that was cut off when it is done."""
+        if self.score.get(j, np.inf) == np.inf:
+            self.score[j] = score
 
     def _sided(self, j: int) -> Rows:
         """The rows with the threshold as a point sees it."""
@@ -286,8 +291,9 @@ class Trees:
         """Sets that were left open and are proved to flip a point."""
         if not self._open:
             return None
-        found, width = Found(self.head), max(map(len, self._open))
-        sets = np.array([[*np.sort(some), *[-1] * (width - len(some))] for some in self._open], dtype=np.int64)
+        open_ = [some for _, some in sorted(self._open, key=lambda one: one[0])]  # whichever tree was done first
+        found, width = Found(self.head), max(map(len, open_))
+        sets = np.array([[*np.sort(some), *[-1] * (width - len(some))] for some in open_], dtype=np.int64)
         owner, code = np.append(self.rows.owner, NONE), np.append(self.rows.code, NONE)
         choices, refitter = Choices(owner[sets], code[sets]), Refitter(self.head)
         found.prove(choices, refitter.newton(choices, np.repeat(refitter.V0[None], len(sets), axis=0)))

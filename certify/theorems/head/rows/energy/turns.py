@@ -20,8 +20,8 @@ LEAST, AGAIN, LONGER = 0.5, 0.25, 12
 long as the one before."""
 
 NEARLY, FEW = 0.5, 4
-"""Trees with this part of the best one's chance have a turn beside it, and four at least, if there are so many: two
-processes may wait for one another's trees."""
+"""Trees with this part of the best one's chance have a turn beside it, and four at least, if there are so many: a tree
+is in one process, and where there are several some wait for the others' trees."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,14 @@ class Waiting:
 def next_turns(trees: Mapping[int, Waiting], left: float) -> list[tuple[int, float]]:
     """Those that have a turn next, with its seconds, the likeliest first; there is time left, and a tree.
 
-    None has a longer turn than the first: all are waited for before it has another.
+    None has a longer turn than the first: all are waited for before it has another. Of trees that are equally unlikely
+    those go first that have had least.
 
     >>> next_turns({3: Waiting(0.1, 0.0, 2.0), 5: Waiting(0.1, 4.0, 9.0), 8: Waiting(0.1, 0.0, 9.0)}, 60.0)
     [(3, 0.5), (5, 0.5), (8, 0.5)]
     """
     found = {name: tree.best(left) for name, tree in trees.items()}
-    order = sorted(found, key=lambda name: (-found[name][0], name))
+    order = sorted(found, key=lambda name: (-found[name][0], trees[name].spent, trees[name].score, name))
     least, longest = NEARLY * found[order[0]][0], found[order[0]][1]
     some = [name for place, name in enumerate(order) if place < FEW or found[name][0] > least]
     return [(name, min(found[name][1], longest)) for name in some]

@@ -125,7 +125,7 @@ def test_a_tree_without_room_starts_again() -> None:
     assert trees.grow(0, Budget(0.0), True) is None
     assert not trees._waiting
     trees.grow(0, Budget(20.0), False)
-    assert trees.score[0] == np.inf
+    assert np.isfinite(trees.score[0])  # that of the root which was not cut off
 
 
 def test_open_sets_that_flip_are_reported() -> None:

@@ -108,3 +108,15 @@ def test_a_tree_of_which_nothing_is_expected_has_its_turn() -> None:
     assert next_turns({**hopeless, 4: Waiting(0.1, 0.0, 3.0)}, 60.0)[0] == (4, 0.5)
     assert dict(next_turns(hopeless, 60.0)) == {1: 0.5, 2: 0.5, 3: 0.5}
     assert next_turns({2: Waiting(0.1, 3.0, np.inf)}, 2.0) == [(2, 2.0)]
+
+
+@pytest.mark.parametrize("score", [np.inf, 25.0, 900.0])
+def test_no_tree_waits_for_ever_for_one_of_which_as_little_is_expected(score: float) -> None:
+    """The first four never end; the others take a second each, and all are done."""
+    had, left = dict.fromkeys(range(20), 0.0), 300.0
+    while left > 0.0 and min(had[j] for j in range(4, 20)) < 1.0:
+        waiting = {j: Waiting(1.0, x, score) for j, x in had.items() if j < 4 or x < 1.0}
+        for j, turn in next_turns(waiting, left):
+            used = min(turn, left) if j < 4 else min(turn, 1.0 - had[j], left)
+            had[j], left = had[j] + used, left - used
+    assert left > 200.0

@@ -75,21 +75,20 @@ class Moved:
     Args:
         b: the inverse at the centre.
         rows: the rows.
-        own: what each row of the data takes of the curvature.
         t, t_off: margins and what they are off by; `z`: `e^−t`.
         start: by rows, steps of another centre to begin at; elsewhere `−πH⁻¹s_i`.
     """
 
-    def __init__(self, b: Base, rows: list[int], own: list[float], t: list[float], t_off: float,
+    def __init__(self, b: Base, rows: list[int], t: list[float], t_off: float,
                  z: Sequence[float], start: Mapping[int, Step]) -> None:
         self.c, self.s, self.rows, self.t_off, self.z = b.c, b.c.sums, rows, t_off, z
         s = self.s
         self.X = [[float(x) for x in row] for row in b.X.tolist()]
         self.Z = self._times([s.rows[i] for i in rows])
         self.D = [float(self.c.D[i].mid()) for i in rows]
-        self.own = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
+        self.across = [sum(map(mul, z, s.rows[i])) for z, i in zip(self.Z, rows, strict=True)]
         pull = [_settled(t[i], x) if s.relabels else float(self.c.p[i].mid()) / max(1.0 - d * x, LEAST)
-                for i, d, x in zip(rows, self.D, self.own, strict=True)]
+                for i, d, x in zip(rows, self.D, self.across, strict=True)]
         self.norms = [up(x) for x in s.norms]
         self.decay = [float(x.mid()) for x in s.decay]
         self.decay_off = max((up(d - x) for d, x in zip(s.decay, self.decay, strict=True)), default=0.0)
@@ -194,7 +193,7 @@ class Moved:
                 raise OverflowError
             # the row's own curvature is gone, or that of its new margin
             bent = (P[at][self.rows[a]] * (1.0 - P[at][self.rows[a]]) if s.relabels else 0.0) - self.D[a]
-            lift = sum(map(mul, y, s.rows[self.rows[a]])) * bent / max(1.0 + bent * self.own[a], LEAST)
+            lift = sum(map(mul, y, s.rows[self.rows[a]])) * bent / max(1.0 + bent * self.across[a], LEAST)
             fix = [v - lift * q for v, q in zip(y, self.Z[a], strict=True)]
             one = None
             if far[at] < EXPONENTS and blur < BLURRED:

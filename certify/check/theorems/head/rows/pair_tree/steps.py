@@ -126,7 +126,7 @@ def _steps(b: Base, order: list[int], count: int, way: tuple[int, Mapping[int, S
         return None
     own = [0.0 if s.relabels else min(up(c.D[i]) * size[i] * size[i] * UP, SURE) for i in range(s.n)]
     z = array("d", map(exp, [-x for x in t]))
-    moved = Moved(b, rows, own, t, t_off, z, start)
+    moved = Moved(b, rows, t, t_off, z, start)
     for _ in range(turns):
         if not moved.correct(turns >= TURNS and not s.relabels, near):
             break
