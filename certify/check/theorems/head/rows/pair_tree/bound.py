@@ -58,7 +58,7 @@ class Bound:
             return
         if not self._margins():
             return
-        for _ in range(TRIES):
+        for _ in range(2 * TRIES if st.c.sums.relabels else TRIES):  # labels are at roots alone
             self.reach = [longer * x for x in self.reach]
             needed = self._needed()
             longer = needed * NEAR
