@@ -7,8 +7,8 @@ take as much again, and is still likelier to be done in that time than one of wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import erfc, inf, log, sqrt
+from dataclasses import dataclass, replace
+from math import erfc, inf, isfinite, log, sqrt
 
 HARDER, WIDE = 0.6, 1.0
 """The median grows by e^0.6 for each unit of what is left open at a root, beginning with what the root takes; and the
@@ -31,7 +31,7 @@ class Waiting:
     Args:
         root: seconds that its root took.
         spent: seconds that it has had since.
-        score: what its root left open.
+        score: what its root left open; infinite where that is not known.
     """
 
     root: float
@@ -69,13 +69,16 @@ class Waiting:
 def next_turns(trees: Mapping[int, Waiting], left: float) -> list[tuple[int, float]]:
     """Those that have a turn next, with its seconds, the likeliest first; there is time left, and a tree.
 
-    None has a longer turn than the first: all are waited for before it has another. Of trees that are equally unlikely
-    those go first that have had least.
+    None has a longer turn than the first: all are waited for before it has another. A tree of which nothing is known,
+    as its root was cut off, is taken to be as hard as the hardest; of trees that are equally likely those go first that
+    have had least.
 
     >>> next_turns({3: Waiting(0.1, 0.0, 2.0), 5: Waiting(0.1, 4.0, 9.0), 8: Waiting(0.1, 0.0, 9.0)}, 60.0)
     [(3, 0.5), (5, 0.5), (8, 0.5)]
     """
-    found = {name: tree.best(left) for name, tree in trees.items()}
+    hardest = max((tree.score for tree in trees.values() if isfinite(tree.score)), default=0.0)
+    known = {name: tree if isfinite(tree.score) else replace(tree, score=hardest) for name, tree in trees.items()}
+    found = {name: tree.best(left) for name, tree in known.items()}
     order = sorted(found, key=lambda name: (-found[name][0], trees[name].spent, trees[name].score, name))
     least, longest = NEARLY * found[order[0]][0], found[order[0]][1]
     some = [name for place, name in enumerate(order) if place < FEW or found[name][0] > least]

@@ -102,21 +102,21 @@ def test_more_trees_are_done_in_the_time_than_in_turns_that_double() -> None:
     assert ahead > 20
 
 
-def test_a_tree_of_which_nothing_is_expected_has_its_turn() -> None:
+def test_a_tree_of_which_little_is_expected_has_its_turn() -> None:
     """Where a root left all open, or more than any tree that was seen: the others first, and it is asked for again."""
     hopeless = {1: Waiting(0.1, 0.0, np.inf), 2: Waiting(0.1, 3.0, np.inf), 3: Waiting(0.1, 1.0, 5000.0)}
     assert next_turns({**hopeless, 4: Waiting(0.1, 0.0, 3.0)}, 60.0)[0] == (4, 0.5)
-    assert dict(next_turns(hopeless, 60.0)) == {1: 0.5, 2: 0.5, 3: 0.5}
-    assert next_turns({2: Waiting(0.1, 3.0, np.inf)}, 2.0) == [(2, 2.0)]
+    assert [j for j, _ in next_turns(hopeless, 60.0)] == [1, 3, 2]
+    assert next_turns({2: Waiting(0.1, 3.0, np.inf)}, 2.0) == [(2, 0.75)] and next_turns(hopeless, 0.3)[0][1] == 0.3
 
 
-@pytest.mark.parametrize("score", [np.inf, 25.0, 900.0])
-def test_no_tree_waits_for_ever_for_one_of_which_as_little_is_expected(score: float) -> None:
-    """The first four never end; the others take a second each, and all are done."""
+@pytest.mark.parametrize(("endless", "score"), [(np.inf, np.inf), (25.0, 25.0), (900.0, 900.0), (4.0, np.inf)])
+def test_no_tree_waits_for_ever_for_one_of_which_as_little_is_known(endless: float, score: float) -> None:
+    """The first six never end; the others take a second each, and all are done."""
     had, left = dict.fromkeys(range(20), 0.0), 300.0
-    while left > 0.0 and min(had[j] for j in range(4, 20)) < 1.0:
-        waiting = {j: Waiting(1.0, x, score) for j, x in had.items() if j < 4 or x < 1.0}
+    while left > 0.0 and min(had[j] for j in range(6, 20)) < 1.0:
+        waiting = {j: Waiting(1.0, x, endless if j < 6 else score) for j, x in had.items() if j < 6 or x < 1.0}
         for j, turn in next_turns(waiting, left):
-            used = min(turn, left) if j < 4 else min(turn, 1.0 - had[j], left)
+            used = min(turn, left) if j < 6 else min(turn, 1.0 - had[j], left)
             had[j], left = had[j] + used, left - used
-    assert left > 200.0
+    assert min(had[j] for j in range(6, 20)) == 1.0 and left > 0.0
