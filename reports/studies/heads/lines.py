@@ -2,11 +2,12 @@
 
     python reports/studies/heads/lines.py --cache FOLDER [--only WORD …] [--jobs N] [--C 0.1]
 
-Breast cancer (`LogisticRegression`, data as `models.py` has them, C as asked), MNIST's ones and sevens and its ten
-classes with the squared loss, and what a user may give by mistake. Every output of a softmax regression with each row
-left out is asked by `leave_one_out.py`. Seconds are of the processor; limits count them, too. With `--jobs` that many
-processes share the work on breast cancer, and both are seconds of a clock, for a machine with nothing else to do; `--C`
-asks of it with that C alone. The cache is filled by `table.py run --download`.
+Breast cancer (`LogisticRegression`, data as `models.py` has them, C as asked), all 10,000 rows of Default, MNIST's ones
+and sevens and its ten classes with the squared loss, and what a user may give by mistake. Every output of a softmax
+regression with each row left out is asked by `leave_one_out.py`. Seconds are of the processor; limits count them, too.
+With `--jobs` that many processes share the work on breast cancer and Default, and both are seconds of a clock, for a
+machine with nothing else to do; `--C` asks of breast cancer with that C alone. The cache is filled by
+`table.py run --download`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).res
 import models  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.linear_model import LogisticRegression, RidgeClassifier  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 import certify  # noqa: E402
 
@@ -57,6 +59,18 @@ def breast_cancer(cache: Path, options: argparse.Namespace) -> Said:
         problem = certify.from_sklearn(LogisticRegression(C=C).fit(rows.X, rows.y), rows.X, rows.y)
         found = certify.stable_predictions(problem, rows.X_eval, seconds=limit, jobs=options.jobs, **{kind: count})
         yield f"breast cancer, C = {C:g}, any {count} {kind}", counted(found), asked
+
+
+def default(cache: Path, options: argparse.Namespace) -> Said:
+    """ISLP's Default, all 10,000 rows in training, 500 of them drawn as predictions; 50 and 100 change."""
+    X, y = models.default(cache)
+    X = StandardScaler().fit_transform(X)
+    points = X[np.random.default_rng(0).choice(len(X), 500, replace=False)]
+    problem = certify.from_sklearn(LogisticRegression().fit(X, y), X, y)
+    for kind in ("relabel", "delete"):
+        for count in (50, 100):
+            found = certify.stable_predictions(problem, points, seconds=600.0, jobs=options.jobs, **{kind: count})
+            yield f"Default, 10,000 rows, any {count} {kind}", counted(found), "nothing undecided"
 
 
 def ones_and_sevens(cache: Path, _: argparse.Namespace) -> Said:
@@ -133,7 +147,8 @@ def counted(found: Any) -> str:
 
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Said]] = {
-    "breast-cancer": breast_cancer, "ones-and-sevens": ones_and_sevens, "ten-digits": ten_digits, "mistakes": mistakes}
+    "breast-cancer": breast_cancer, "default": default, "ones-and-sevens": ones_and_sevens, "ten-digits": ten_digits,
+    "mistakes": mistakes}
 
 
 def main() -> None:
