@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.codes import slabs
-from certify.check.theorems.head.rows.boxes.losses import LOGISTIC, ON_SLABS
 from certify.check.theorems.head.rows.boxes.margins import Margins
 from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.stated import oriented
 from certify.check.theorems.head.rows.boxes.trap import WIDE, box, centre
 from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, ON_SLABS
 from certify.format.refusal import Invalid
 
 

@@ -11,11 +11,11 @@ from flint import arb
 from certify.check.linalg.balls import ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
-from certify.check.theorems.head.rows.boxes.losses import LOGISTIC, OnSlabs
 from certify.check.theorems.head.rows.boxes.margins import Points, points
 from certify.check.theorems.head.rows.boxes.trap import WIDE
 from certify.check.theorems.head.rows.boxes.tree import Node
 from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, OnSlabs
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 

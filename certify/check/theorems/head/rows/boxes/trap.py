@@ -13,8 +13,8 @@ from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, forms_of, power, size
 from certify.check.theorems.head.rows.boxes.largest import BACK, tops
 from certify.check.theorems.head.rows.boxes.products import judged, products
-from certify.check.theorems.head.rows.boxes.losses import LOGISTIC, OnSlabs, Secants
 from certify.check.theorems.head.rows.boxes.slabs import above, below
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, OnSlabs, Secants
 
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
