@@ -16,6 +16,7 @@ SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
 CELLS, SURVEY = THEOREM + "cover/plane.py", THEOREM + "survey.py"
+HINGED = SYSTEM + "boxes/losses.py"
 PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
 TWO_ROWS, BY_MATRIX = (CHECK + f"squared/{name}.py" for name in ("two_rows", "refits"))
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
@@ -77,7 +78,10 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least * (1.0 - room),", "for weights in (sec.most * (1.0 - room),", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
     Mutant("box: pulls of rows that stay put", PULLS, "Pulls((first + D * il) * RAISE, back, first, D)", "Pulls(first * RAISE, back, first, D)", ("rows_box@11",)),
-    Mutant("box: a new label pulls by half", PULLS, "pull = 1.0 if own", "pull = 0.5 if own", ("rows_box@1",)),
+    Mutant("box: a new label pulls by half", PULLS, "forth = (pull + up) * RAISE", "forth = (0.5 * pull + up) * RAISE", ("rows_box@1",)),
+    Mutant("box: the hinge's other label has no pull of its own", HINGED, "own.p + own.p_off + other.p + other.p_off", "own.p + own.p_off", ("changed_rows_hinge_boxes@9",)),
+    Mutant("box: hinges never end", HINGED, "np.minimum(0.25 * least *", "np.minimum(0.25 + 0.0 * least *", ("changed_rows_hinge_boxes@14",)),
+    Mutant("box: hinges bend on one side alone", HINGED, "np.where(lo > 0.0, outside, 0.0)", "0.0", ("changed_rows_hinge_boxes@14",)),
     Mutant("box: pulls never turn round", TRAP, "np.maximum(C, C * -t.back) + (8.0", "np.maximum(C, 0.0) + (8.0", ("rows_box@98",)),
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
     Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@9",)),

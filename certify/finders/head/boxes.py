@@ -29,13 +29,13 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
     Of a large table a Hessian takes most of the time: it is formed in single precision, and used again near the end.
     """
     S, rough = s.S, s.halved
-    H, before, again = np.zeros((0, 0)), np.inf, False
+    H, before, again, still = np.zeros((0, 0)), np.inf, False, np.zeros(len(S))
     for _ in range(rounds):
         t = S @ w
-        p = 0.5 - 0.5 * np.tanh(0.5 * t)
-        g = s.decay * w - (kept * p) @ S
+        here = s.loss.margins(t, still, False)
+        g = s.decay * w - (kept * here.p) @ S
         if not again:
-            weights = kept * p * (1.0 - p)
+            weights = kept * here.D
             H = _hessian(s, weights) if rough else np.asarray((S.T * weights) @ S)
             H[np.diag_indices(len(H))] += s.decay
         try:
@@ -51,7 +51,7 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
         size = 1.0
         if fall > 1e-2:
             def value(at: Array) -> float:
-                return float(kept @ np.logaddexp(0.0, -(S @ at)) + 0.5 * (s.decay * at) @ at)
+                return float(s.loss.total(S @ at, kept) + 0.5 * (s.decay * at) @ at)
 
             start = value(w)
             while value(w + size * step) > start - 0.25 * size * fall and size > 1e-6:

@@ -8,11 +8,12 @@ import numpy as np
 
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.losses import ON_SLABS
 from certify.systems.head.rows.boxes.sums import VAST
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
+from certify.theorems.head.rows.box_tree import oriented, unfit, unscalable
 from certify.theorems.head.rows.boxes.nodes import Box as TreeBox
 from certify.theorems.head.rows.boxes.second import second, second_margin
 from certify.theorems.head.rows.boxes.stated import decoded, packed
@@ -36,14 +37,19 @@ def late(head: Head, change: RowChange, left: float) -> bool:
 
 
 class Box(Method):
-    """Deleted or relabelled rows of a logistic head, all choices at once (D5)."""
+    """Deleted or relabelled rows of a head with the logistic loss or the squared hinge, all choices at once (D5)."""
 
     name: ClassVar[str] = "box"
     weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return refusal(head, change) or unscalable(head)
+        loss = ON_SLABS.get(head.loss.name)
+        if loss is None or head.k != 1:
+            return f"the loss is {head.loss.name}, and boxes are for one output with the loss {' or '.join(ON_SLABS)}"
+        if not loss.smooth and not head.decayed.all():
+            return "the intercept carries no decay, and where a loss is flat nothing else holds it"
+        return unfit(head, change) or unscalable(head)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin a box leaves positive; None where there is no box.
@@ -73,7 +79,7 @@ class Box(Method):
         if wide > WIDE:
             arrays["wide"] = np.array([wide])
         shares = np.full(len(points), -1.0)
-        if c.sums.weights is None:  # the second order is for rows that count the same
+        if c.sums.weights is None and c.sums.loss.bends:  # the second order is for rows that count the same
             shares = _second(box, points, todo & ~proved, budget)
         if (shares >= 0.0).any():
             proved, arrays = proved | (shares >= 0.0), arrays | {"second": shares}

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.losses import ON_SLABS
 from certify.systems.head.rows.boxes.sums import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
@@ -53,7 +54,12 @@ class BoxTree(Method):
 def refusal(head: Head, change: RowChange) -> str:
     """Why boxes say nothing of a problem; empty where they do."""
     if not head.loss.sigmoid:
-        return f"the loss is {head.loss.name}, and boxes are for the logistic loss of one output"
+        return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
+    return unfit(head, change)
+
+
+def unfit(head: Head, change: RowChange) -> str:
+    """The same, whatever the loss is."""
     if head.remaining:
         return "the decay follows the number of remaining rows, and boxes are for a fixed one"
     if head.phi_rad.any() or head.points_rad.any():
@@ -101,8 +107,10 @@ def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
 
 def sums_of(head: Head, change: RowChange, weights: Array | None, mu: tuple[float, float]) -> tuple[Sums, Array]:
     """The same with weights up to 1, and μ in their unit: a float and an upper bound of its error."""
-    s = sums(head.phi * head.Y, np.where(head.decayed, mu[0], 0.0), mu[1], change.relabels, weights)
-    return replace(s, level=head.threshold), head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
+    loss = ON_SLABS[head.loss.name]
+    decay = np.where(head.decayed, mu[0] * loss.unit, 0.0)
+    s = sums(head.phi * head.Y, decay, mu[1] * loss.unit, change.relabels, weights)
+    return replace(s, level=head.threshold, loss=loss), head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
 def met(head: Head, tree: Tree, change: RowChange) -> Flips:

@@ -1,7 +1,8 @@
 """D5, what a changed row pulls with: bounds of `p̂_i`, and of how far its own margin follows.
 
 A deleted row pulls with `p̂ = p(t) − (1 − a)p(t + τ) − Dτ`, at most `p(t) − Dτ`; a row that gets the other label with
-`p̂ = a + l'(t + τ) − l'(t) − Dτ`, because `l(−t) = l(t) + t`. D may be any number between the secants of the slab of a
+`p̂ = a + l'(t + τ) − l'(t) − Dτ`, because `l(−t) = l(t) + t` (of other losses `a(p(t) + p(−t))` stands for a, and the
+secants of both labels count). D may be any number between the secants of the slab of a
 row that stays: the nearest to this row's own secant leaves a alone while it moves no further than such a row. Where
 the new label counts ρ times as much, `p̂ = a(p(t) + ρ(1 − p(t))) + …`, and its own secants are 1 to ρ times as large.
 """
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.slabs import Margins, Rows, Secants, least_remainder, secants
+from certify.systems.head.rows.boxes.losses import LOGISTIC, OnSlabs
+from certify.systems.head.rows.boxes.slabs import Margins, Rows, Secants
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Ratios:
 
 
 def pulls(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants | None, proved: bool = True,
-          ratios: Ratios | None = None) -> Pulls:
+          ratios: Ratios | None = None, loss: OnSlabs = LOGISTIC) -> Pulls:
     """What the rows pull with when their margins lie in `[t − il, t + ih]`.
 
     Args:
@@ -57,24 +59,24 @@ def pulls(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants | None, pr
         il, ih: their slabs, one number for each of them.
         sec: secants of all rows where they stay, if changed rows get the other label; None: they are deleted.
         proved: as of the secants.
-        ratios: of all rows; None: rows count the same with both labels.
+        ratios: of all rows; None: rows count the same with both labels. For the logistic loss.
+        loss: that of the margins.
     """
     if sec is not None:
         own = None if ratios is None else ratios.some(rows)
-        up, back = _beyond(at, rows, il, ih, sec, proved, own)
-        pull = 1.0 if own is None else np.minimum(at.p[rows] + at.p_off[rows], 1.0) + own.high * np.minimum(
+        pull, bend = loss.turned(at, rows, il, ih, proved)
+        up, back = _beyond(bend, rows, il, ih, sec, own)
+        pull = pull if own is None else np.minimum(at.p[rows] + at.p_off[rows], 1.0) + own.high * np.minimum(
             1.0 - at.p[rows] + at.p_off[rows], 1.0) * RAISE
         forth = (pull + up) * RAISE
         return Pulls(forth, back, forth, np.zeros(len(rows)))
-    back = least_remainder(at, rows, il, ih, proved)
+    back = loss.least_remainder(at, rows, il, ih, proved)
     first, D = at.p[rows] + at.p_off[rows], at.D[rows]
     return Pulls((first + D * il) * RAISE, back, first, D)
 
 
-def _beyond(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants, proved: bool,
-            ratios: Ratios | None = None) -> tuple[Array, Array]:
+def _beyond(own: Secants, rows: Rows, il: Array, ih: Array, sec: Secants, ratios: Ratios | None) -> tuple[Array, Array]:
     """How far `(D̃ − D)τ` reaches up and down, D the number between the secants of rows that stay nearest to D̃."""
-    own = secants(at.some(rows), il, ih, proved)
     if ratios is not None:
         own = Secants(own.least * np.minimum(ratios.low, 1.0) * (1 - 4 * U),
                       own.most * np.maximum(ratios.high, 1.0) * RAISE)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.boxes.losses import LOGISTIC, OnSlabs
 from certify.systems.head.rows.boxes.pulls import Ratios
 
 VAST = 1 << 21
@@ -34,6 +35,7 @@ class Sums:
         relabels: whether a changed row gets the other label, −s for s; else it is deleted.
         weights: the c_i, above 0 and at most 1, which stay with the rows; None: all 1.
         ratios: what relabelled rows count, as parts of these, where weights go by the labels: for single boxes alone.
+        loss: l.
         level: the threshold: outputs of points count from there. Points end in ±1 if it is not 0.
     """
 
@@ -44,6 +46,7 @@ class Sums:
     relabels: bool = False
     weights: Array | None = None
     ratios: Ratios | None = None
+    loss: OnSlabs = LOGISTIC
     level: float = 0.0
 
     def aimed(self, w: Array) -> Array:

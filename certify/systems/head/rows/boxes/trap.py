@@ -15,7 +15,7 @@ from certify.rigor.blocked.grams import gram
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.inverses import judged
 from certify.systems.head.rows.boxes.pulls import Pulls, pulls
-from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
+from certify.systems.head.rows.boxes.slabs import Margins, Rows
 from certify.systems.head.rows.boxes.sums import Sums, whole_numbers
 
 WIDE = 48
@@ -51,7 +51,7 @@ def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
     """Margins and residual at w (rounding: R2, R3)."""
     S, n, p = sums.S, len(sums.S), sums.S.shape[1]
     size = float(fp.row_norms(w[None, :])[0])
-    at = margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
+    at = sums.loss.margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
     pull = kept * at.p
     mid = sums.decay * w - pull @ S
     unit = fp.dot_unit(n) if sums.weights is None else fp.dot_unit(n + 2)  # a product more
@@ -138,7 +138,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
         wide: how many rows have their products formed one by one.
     """
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
-    sec = secants(c.at, slabs.lo, slabs.hi, proved)
+    sec = s.loss.secants(c.at, slabs.lo, slabs.hi, proved)
     room = 0.0 if s.weights is None else 4.0 * U  # of products of weights and secants
     fixed = 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)
     inverses = []
@@ -155,7 +155,8 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = 6.0 * fp.dot_unit(len(top)) * size * RAISE  # what products, and entries of these, are rounded by
-    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved, s.ratios)
+    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved, s.ratios,
+                 s.loss)
     pull = pull if s.weights is None else pull.times(c.kept[free])
     return _image(c, free, k, (mean, half, top, off), pull, proved, wide)
 
@@ -174,7 +175,7 @@ def _image(c: Centre, free: Rows, k: int, parts: tuple[Array, Array, Array, floa
     SA = S @ mean
     own = np.einsum("ij,ij->i", SA, S)
     beta = seen(S, half, s.norms, off)
-    size = np.maximum(pull.forth, pull.back)
+    size = np.maximum(pull.forth, pull.back * s.loss.least)  # any bounds of the pulls will do
     back = float(np.max(pull.back / size)) * RAISE
     root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE
     by = root[free] * size

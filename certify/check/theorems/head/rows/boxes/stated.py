@@ -8,14 +8,14 @@ from math import frexp
 
 from flint import arb
 
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.linalg.balls import ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
 from certify.check.theorems.head.rows.boxes.margins import Points, points
 from certify.check.theorems.head.rows.boxes.trap import WIDE
 from certify.check.theorems.head.rows.boxes.tree import Node
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.losses.logistic import Logistic
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, OnSlabs
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -25,14 +25,22 @@ SECOND, BROAD = "second", "wide"
 """Arrays that need not be there: λ of points, and of how many rows each box forms the products."""
 
 
-def oriented(head: Head, where: str) -> tuple[Sums, Points]:
+def oriented(head: Head, where: str, loss: OnSlabs = LOGISTIC) -> tuple[Sums, Points]:
     """Rows times their labels, and evaluation rows times today's side of the threshold, all of them exact.
+
+    Args:
+        head: the head.
+        where: the claim, for messages.
+        loss: the one that the head has to have.
 
     Raises:
         Invalid: the theorem is not about this problem.
     """
-    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold - head.threshold != 0:
+    if not isinstance(head.loss, loss.of) or head.k != 1 or head.remaining or head.threshold - head.threshold != 0:
         raise Invalid(where, "boxes are stated", "they are for the logistic loss, a fixed decay and a finite threshold")
+    if head.free_intercept and not loss.smooth:
+        raise Invalid(where, "a box is stated", "the intercept carries no decay, and where a loss is flat nothing else "
+                      "holds it")
     if head.balanced:
         raise Invalid(where, "boxes are stated", "labels are balanced, and boxes are for weights that stay")
     if head.count < 1 or (not head.relabels and head.free_intercept and head.count >= head.n):
@@ -44,10 +52,10 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     rows = [[x * y[0] for x in row] for row, y in zip(exact_rows(head.rows, where), head.targets, strict=True)]
     signs = [1.0 if label == 1 else -1.0 for label in head.today]
     seen = [[x * s for x in row] for row, s in zip(exact_rows(head.evaluated.tolist(), where), signs, strict=True)]
-    weights, scale = head.weights, ONE
+    weights, scale = head.weights, loss.unit
     if weights is not None:  # divided by a power of two the sum has the same minimiser, and weights up to 1
-        scale = arb(2) ** -max(frexp(float(c))[1] for c in weights)
-        weights = [c * scale for c in weights]
+        unit = arb(2) ** -max(frexp(float(c))[1] for c in weights)
+        weights, scale = [c * unit for c in weights], scale * unit
     return sums(rows, [x * scale for x in decay], head.relabels, weights), points(
         seen, head.m, [x * head.threshold for x in signs])
 

@@ -13,10 +13,14 @@ from certify.check.theorems.head.norms import total_of
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums, forms_of, power, size
 from certify.check.theorems.head.rows.boxes.largest import BACK, tops
 from certify.check.theorems.head.rows.boxes.products import judged, products
-from certify.check.theorems.head.rows.boxes.slabs import above, below, remainder, slope, weights
+from certify.check.theorems.head.rows.boxes.slabs import above, below
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, OnSlabs, Secants
 
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
+
+FAINT = power(-200)
+"""Least bound of a pull: a row far from where its loss bends has none, and is divided by what it pulls."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +41,26 @@ class Centre:
     p: list[arb]
     D: list[arb]
     gradient: arb
+    loss: OnSlabs = LOGISTIC
 
     def counts(self, j: int) -> arb:
         """What row j counts."""
         return ONE if self.sums.weights is None else self.sums.weights[j]
 
 
-def centre(s: Sums, out: Sequence[int], w: Sequence[float]) -> Centre:
+def centre(s: Sums, out: Sequence[int], w: Sequence[float], loss: OnSlabs = LOGISTIC) -> Centre:
     """The sum after the change of some rows, at w."""
     gone = set(out)
     turned = [s.relabels and j in gone for j in range(s.n)]
     kept = [s.relabels or j not in gone for j in range(s.n)]
     column = arb_mat(s.p, 1, [arb(x) for x in w])
     t = turn((s.exact * column).entries(), turned)
-    both = [slope(x) for x in t]
+    both = [loss.slope(x) for x in t]
     p, D = [x for x, _ in both], [x for _, x in both]
     counted = p if s.weights is None else [c * x for c, x in zip(s.weights, p, strict=True)]
     pull = s.across * arb_mat(s.n, 1, turn([x if k else ZERO for x, k in zip(counted, kept, strict=True)], turned))
     g = [d * arb(x) - y for d, x, y in zip(s.decay, w, pull.entries(), strict=True)]
-    return Centre(s, list(out), kept, turned, column, t, p, D, norm(g).upper())
+    return Centre(s, list(out), kept, turned, column, t, p, D, norm(g).upper(), loss)
 
 
 def turn(values: Sequence[arb], turned: Sequence[bool]) -> list[arb]:
@@ -135,12 +140,13 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     for i in free:
         inner = arb(il[i]), arb(ih[i])
         if s.relabels:
-            up, backs[i] = _past(_secants(c, i, *inner), least[i], greatest[i], *inner)
-            forth[i] = c.counts(i) + up
+            pull, own = c.loss.turned(c.t[i], c.p[i], c.D[i], *inner)
+            up, backs[i] = _past(_counted(c, i, own), least[i], greatest[i], *inner)
+            forth[i] = c.counts(i) * pull + up
         else:
             forth[i] = c.counts(i) * (c.p[i] + c.D[i] * inner[0])
-            backs[i] = c.counts(i) * remainder(c.t[i], c.p[i], c.D[i], *inner)
-    sizes = {i: forth[i].max(backs[i]).upper() for i in free}
+            backs[i] = c.counts(i) * c.loss.remainder(c.t[i], c.p[i], c.D[i], *inner)
+    sizes = {i: forth[i].max(backs[i] * c.loss.least).max(FAINT).upper() for i in free}
     back = ZERO
     for i in free:
         back = back.max((backs[i] / sizes[i]).upper())
@@ -150,16 +156,20 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     return proof and replace(proof, low=least, top=top, top_off=(2 * high.off).upper())
 
 
-def _secants(c: Centre, j: int, lo: arb, hi: arb) -> tuple[int, int]:
+def _secants(c: Centre, j: int, lo: arb, hi: arb) -> Secants:
     """Bounds of the mean curvature of a row on a slab, times what it counts, in `2^−WEIGHT`."""
-    least, greatest = weights(c.t[j], c.p[j], c.D[j], lo, hi)
+    return _counted(c, j, c.loss.weights(c.t[j], c.p[j], c.D[j], lo, hi))
+
+
+def _counted(c: Centre, j: int, secants: Secants) -> Secants:
+    """Secants times what a row counts."""
     if c.sums.weights is None:
-        return least, greatest
+        return secants
     own = c.sums.weights[j] * power(-WEIGHT)
-    return below(least * own), above(greatest * own)
+    return below(secants[0] * own), above(secants[1] * own)
 
 
-def _past(own: tuple[int, int], least: int, greatest: int, il: arb, ih: arb) -> tuple[arb, arb]:
+def _past(own: Secants, least: int, greatest: int, il: arb, ih: arb) -> tuple[arb, arb]:
     """How far `(D̃ − D)τ` reaches up and down for a row with another label.
 
     D is the number from `least` to `greatest` nearest to D̃, the row's secant, which is one of `own` where τ is in its
