@@ -136,10 +136,7 @@ def _of_sparse(estimator: Any, inner: Any, steps: list[Any], X: Any, y: Any, sam
         raise InputError("X", f"{prepare.columns} columns", f"the estimator was fitted to {read.weights.shape[1]}")
     read = replace(read, weights=prepare.of_weights(read.weights))
     for words in ((f"{prepare.words} before {type(inner).__name__}: answers are about refits with {prepare.kept}, "
-                   "whichever rows change") if steps else "",
-                  (f"{prepare.columns} columns of {len(rows)} rows: answers are about their {rows.shape[1]} "
-                   "coordinates in the span of the rows, which hold every minimum, as they are computed in float64")
-                  if prepare.of_rows else ""):
+                   "whichever rows change") if steps else "", prepare.told(len(rows))):
         if words:
             warnings.warn(words, stacklevel=3)
     return _told(estimator, inner, read, rows, sample_weight, names=None, prepare=prepare)

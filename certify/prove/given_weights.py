@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from certify.format.errors import InputError
 from certify.format.words import Activation, Normalization, words
 from certify.inputs.given import columns_of, given_data, given_numbers, given_rows
+from certify.inputs.sklearn.sparse import SparseRows, is_sparse, sparse_rows
 from certify.inputs.stated_targets import chosen_loss, stated_targets
 from certify.network.network import Network
 from certify.problem.closeness import ends_closed
@@ -33,8 +35,9 @@ def from_arrays(
         weights: `(k, d)` numbers of a linear model, or `(d,)` of one output; or a list of `(out, in)` arrays, a layer
             each. Arrays, lists or tensors.
         biases: None; of one layer `(k,)` numbers; or a list of arrays or None, a layer each.
-        X, y: the training data: arrays, tables, tensors, or X a Dataset or DataLoader of pairs and y None. y: `(n,)`
-            labels, also words, or numbers, or `(n, k)` numbers.
+        X, y: the training data: arrays, tables, tensors, or X a Dataset or DataLoader of pairs and y None; of a linear
+            model with weight decay X may be a sparse matrix of scipy, with up to 5,000 rows or columns in use. y:
+            `(n,)` labels, also words, or numbers, or `(n, k)` numbers.
         activation: between the layers; needed where there are several, and never guessed.
         loss: of one row; needed where several fit the targets.
         weight_decay: λ of `(1/n) Σ ℓ + (λ/2)|w|²`. (The decay of AdamW is no penalty: leave it out.)
@@ -51,8 +54,13 @@ def from_arrays(
     (('no', 'yes'), 'deletions')
     """
     given, targets = given_data(X, y)
-    rows, layers = given_rows(given, "X"), _layers(weights)
+    layers, prepare = _layers(weights), None
     offsets = _biases(biases, layers)
+    known = columns_of(given) if names is None else tuple(str(name) for name in names)
+    if is_sparse(given):
+        rows, layers, prepare, known = _sparse(given, layers, weight_decay, known)
+    else:
+        rows = given_rows(given, "X")
     if layers[0].shape[1] != rows.shape[1]:
         turned = "; a weight is (outputs, inputs): transpose it" if layers[0].shape[0] == rows.shape[1] else ""
         raise InputError("weights", f"a first layer of shape {layers[0].shape}, and X has {rows.shape[1]} columns",
@@ -64,12 +72,39 @@ def from_arrays(
         raise InputError("normalization", f"{normalization!r}", f"use one of {', '.join(words(Normalization))}")
     word = chosen_loss(targets, net.widths[-1], loss, heads=net.depth == 1)
     found = stated_targets(targets, word, net.widths[-1])
-    known = columns_of(given) if names is None else tuple(str(name) for name in names)
     if known is not None and len(known) != rows.shape[1]:
         raise InputError("names", f"{len(known)} of them", f"give {rows.shape[1]}, a name for every column")
     whole = whole_problem(net, rows, found.y, found.labels, loss=word, weight_decay=float(weight_decay),
-                          bias_decay=bias_decay, normalization=normalization, names=known, classes=found.classes)
+                          bias_decay=bias_decay, normalization=normalization, names=known, classes=found.classes,
+                          prepare=prepare)
     return replace(whole, ended=ends_closed(whole))
+
+
+def _sparse(X: Any, layers: tuple[Array, ...], weight_decay: float, names: Sequence[str] | None,
+            ) -> tuple[Array, tuple[Array, ...], SparseRows, tuple[str, ...] | None]:
+    """Rows, weights, what makes rows, and names of columns, of a sparse matrix: as :func:`from_sklearn` takes one.
+
+    Columns that no row uses drop out; of more columns than rows these are coordinates in the span of the rows, which
+    have no names.
+
+    Raises:
+        InputError: several layers, or no weight decay; more rows and columns than refits can be solved of; weights of
+            other columns, or that no minimum has.
+    """
+    if len(layers) > 1 or not weight_decay > 0:
+        raise InputError("X", "sparse rows of " + ("several layers" if len(layers) > 1 else "a fit without a penalty"),
+                         "give a linear model with weight_decay above 0, or X.toarray(), if it fits into memory")
+    prepare = sparse_rows([], X)
+    if layers[0].shape[1] != prepare.columns:
+        raise InputError("weights", f"a first layer of shape {layers[0].shape}, and X has {prepare.columns} columns",
+                         f"give weights of {prepare.columns} inputs")
+    if names is not None and len(names) != prepare.columns:
+        raise InputError("names", f"{len(names)} of them", f"give {prepare.columns}, a name for every column")
+    rows = prepare.given(X, "X")
+    if words := prepare.told(len(rows)):
+        warnings.warn(words, stacklevel=3)
+    kept = None if names is None or prepare.of_rows else tuple(names[j] for j in prepare.used)
+    return rows, (prepare.of_weights(layers[0], "weights"),), prepare, kept
 
 
 def _layers(weights: Any) -> tuple[Array, ...]:

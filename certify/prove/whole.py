@@ -19,7 +19,8 @@ def whole_problem(net: Network, X: Array, y: Array | None, labels: Array | None,
 
     One layer: any 1 row left out. Several: all features move, all layers free; the last layer alone, and any 1 row left
     out, where the training loss is known of that alone (biases without decay, a mean over the rows that are left, the
-    losses of heads). Without weight decay there is no difference between biases with and without it, nor between n's.
+    losses of heads). Without weight decay there is no difference between biases with and without it, nor between n's;
+    and a model without biases has none that could be without it.
 
     Args:
         net: the model.
@@ -39,6 +40,7 @@ def whole_problem(net: Network, X: Array, y: Array | None, labels: Array | None,
     """
     if weight_decay == 0:
         bias_decay, normalization = True, Normalization.FIXED
+    bias_decay = bias_decay or all(b is None for b in net.biases)
     of_heads = Loss(loss).of_heads or not bias_decay or Normalization(normalization).follows
     if of_heads or (net.depth == 1 and weight_decay > 0):
         asked: dict[str, Any] = {"parameter": Parameter.DELETIONS, "set": Set.SPARSE, "count": 1,

@@ -65,11 +65,15 @@ def sets(rng: np.random.Generator, change: NewRows, n: int) -> list[tuple[np.nda
 
 @attack("heads_new_rows", "D11", slow=20)
 def new_rows(rng: np.random.Generator) -> Outcome:
-    """Scales, decays, free intercepts and thin margins; the checker has to follow."""
+    """Scales, decays, free intercepts, none at all, and thin margins; the checker has to follow."""
     loss = str(rng.choice(["logistic", "squared"]))
     d = int(rng.integers(1, 4))
     head = drawn_head(rng, loss, n=int(rng.integers(6, 20)), d=d, N=6, decay=float(10.0 ** rng.uniform(-4, 1)),
                       scale=float(10.0 ** rng.choice([-2.0, 0.0, 0.0, 2.0])), apart=float(rng.uniform(0, 4)))
+    bare = bool(rng.random() < 0.3)
+    if bare:  # no intercept at all
+        head = replace(head, phi=head.phi[:, :d], points=head.points[:, :d], V=head.V[:, :d], decayed=np.ones(d, bool))
+        head = replace(head, V=Refitter(head).V0)
     f = head.points @ head.V[0]
     if rng.random() < 0.3:
         head = replace(head, threshold=float(f[0] * (1 + 10.0 ** -rng.uniform(1, 12))))
@@ -92,7 +96,7 @@ def new_rows(rng: np.random.Generator) -> Outcome:
         if (found.proved & (label >= 0) & (label != head.today)).any():
             raise Violation(f"{loss}: {change.words} flips a point that is proved to stay")
     with ctx.workprec(BITS):
-        ball = ball_head(head, RowChange(False, 1, change.rows))
+        ball = replace(ball_head(head, RowChange(False, 1, change.rows)), biased=not bare)
         kind = check_kind.NewRows(Labels(head.label.tolist(), 2), change.deleted, added, change.rows,
                                   tuple(change.low.tolist()), tuple(change.high.tolist()))
         arrays = stored(dict(found.parts["new_rows"].arrays))

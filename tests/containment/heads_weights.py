@@ -6,10 +6,10 @@ import numpy as np
 from flint import arb, ctx
 
 from certify.finders.head.refits import Refitter
-from certify.prove.changed.coefficients import _Ranges
 from certify.systems.head.rows.change import DELETED, Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.moves.counted_ranges import Ranges
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import drawn_head
@@ -36,7 +36,7 @@ def ranges_of_weights(rng: np.random.Generator) -> Outcome:
                       scale=float(10.0 ** rng.uniform(-2, 2)))
     change = RowChange(bool(rng.random() < 0.5), 1, tuple(range(head.n)))
     A = np.vstack([np.eye(head.k * head.m), rng.normal(size=(2, head.k * head.m))])
-    ranges, refitter = _Ranges(A, head), Refitter(head)
+    ranges, refitter = Ranges(A, head), Refitter(head)
     for size in (0, 1):
         for choices in choices_of(head, change, size):
             V = refitter.solve(choices)

@@ -11,7 +11,7 @@ REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
 TREE, SECOND, LEAVES = (THEOREM + f"boxes/{name}.py" for name in ("tree", "second", "leaves"))
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
-MOVED = THEOREM + "moves/deleted.py"
+MOVED, RANGED = (THEOREM + f"moves/{name}.py" for name in ("deleted", "squared_ranges"))
 SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
 CENTRE, SOFTMAX = THEOREM + "softmax/centre.py", THEOREM + "softmax/trap.py"
@@ -168,6 +168,12 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("moved: a child of one deletion fewer", SHARED + "most.py", "child, k - 1, at[open_]", "child, max(k - 2, 0), at[open_]", ("heads_squared_moved@0",)),
     Mutant("moved: what is gone has taken nothing", SHARED + "most.py", "here = lost[open_] + more", "here = more", ("heads_squared_moved@0",)),
     Mutant("moved: a sum of one fewer", SHARED + "most.py", "self.walk.pairs, at[open_], k)", "self.walk.pairs, at[open_], max(k - 1, 1))", ("heads_squared_moved@0",)),
+    Mutant("ranges: falls for rises", RANGED, "rises[some] += found.rises[:, 0]", "rises[some] += found.falls[:, 0]", ("heads_squared_ranges@3",)),
+    Mutant("ranges: one output for all", RANGED, "falls[some] += found.falls[:, 0]", "falls[some] = found.falls[:, 0]", ("heads_squared_ranges@5",)),
+    Mutant("ranges: another output's targets", RANGED, "Y=head.Y[:, [c]], V=", "Y=head.Y[:, [0]], V=", ("heads_squared_ranges@5",)),
+    Mutant("ranges: one label fewer", RANGED, "[:m]", "[: max(m - 1, 0)]", ("heads_squared_ranges@0",)),
+    Mutant("ranges: labels that only rise", RANGED, "for sign in (-1.0, 1.0):", "for sign in (1.0, 1.0):", ("heads_squared_ranges@0",)),
+    Mutant("ranges: of a row one new label", RANGED, "best = some.max(axis=1)", "best = some[:, 0]", ("heads_squared_ranges@0",)),
     Mutant("check moved: falls alone", CHECK + "squared_tree/root.py", "[(0, -1, 1), (0, -1, -1)]", "[(0, -1, 1), (0, -1, 1)]", ("heads_squared_moved@4",)),
     Mutant("check moved: one deletion fewer", CHECK + "moves/deleted.py", "count, nodes = set(bounds), min(head.count, len(rows)), shared.nodes", "count, nodes = set(bounds), min(head.count, len(rows)) - 1, shared.nodes", ("heads_squared_moved@4",)),
     Mutant("check moved: the first output for all", CHECK + "moves/deleted.py", "targets=[[y[a]] for y in head.targets]", "targets=[[y[0]] for y in head.targets]", ("heads_squared_moved@4",)),

@@ -71,6 +71,12 @@ class SparseRows:
         """The names of the steps."""
         return ", ".join(name for name, _ in self.steps)
 
+    def told(self, n: int) -> str:
+        """What answers are about where n rows have fewer coordinates than columns; else empty."""
+        return "" if self.turn is None else (
+            f"{self.columns} columns of {n} rows: answers are about their {self.turn.shape[1]} coordinates in the span "
+            "of the rows, which hold every minimum, as they are computed in float64")
+
     def given(self, X: Any, name: str) -> Array:
         """Rows as the network takes them.
 
@@ -84,8 +90,8 @@ class SparseRows:
         dense = rows.toarray() if self.turn is None else np.asarray(rows @ self.turn)
         return exact_float64(np.ascontiguousarray(dense), name)
 
-    def of_weights(self, W: Array) -> Array:
-        """Weights of the columns as those of the rows that the network takes.
+    def of_weights(self, W: Array, name: str = "estimator") -> Array:
+        """Weights of the columns as those of the rows that the network takes; `name` of what they come from.
 
         Raises:
             InputError: weights that no minimum has, as they are no combination of training rows.
@@ -95,7 +101,7 @@ class SparseRows:
         back = np.zeros_like(W)
         back[:, self.used] = found if self.turn is None else found @ self.turn.T
         if not np.linalg.norm(W - back) <= ALIKE * np.linalg.norm(W):
-            raise InputError("estimator", "weights that are no combination of the training rows, which those at every "
+            raise InputError(name, "weights that are no combination of the training rows, which those at every "
                              "minimum are", "fit it, without warm_start, to the rows that are given")
         return np.ascontiguousarray(found)
 

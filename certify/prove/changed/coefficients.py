@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Loss, Parameter
 from certify.inputs.given import given_numbers
@@ -21,21 +22,18 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import VERBS, asked_any, distance_of, kind_of
-from certify.rigor import fp
-from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import NONE, RowChange, choices_of
-from certify.systems.head.rows.head import Head, Whole
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import head_of
-from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.both_ends import BothEnds, Rows
 from certify.theorems.head.rows.moves.boxed_ranges import boxed_ranges
+from certify.theorems.head.rows.moves.counted_ranges import Ranges, counted_ranges
+from certify.theorems.head.rows.moves.squared_ranges import deleted_ranges, label_ranges
 
-LEAVES = 2_000_000
-"""Most refits."""
-AT_ONCE = 1 << 21
-"""Numbers of the weights of a batch."""
-
-Rows = tuple[int, ...]
+LEAVES, FEW = 2_000_000, 20_000
+"""Most refits; and how many choices are refitted before anything else is asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +49,7 @@ class Coefficients:
         reached_lower, reached_upper: `(q,)` some change takes it to `reached_lower` or below, and some to
             `reached_upper` or above.
         lower_rows, upper_rows: these changes.
+        reason: why ends are missing, where some are infinite; else empty.
     """
 
     kind: str
@@ -63,6 +62,7 @@ class Coefficients:
     reached_upper: Array
     lower_rows: tuple[Rows, ...]
     upper_rows: tuple[Rows, ...]
+    reason: str = ""
 
     @property
     def keeps_sign(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -92,8 +92,10 @@ class Coefficients:
     def __repr__(self) -> str:
         rows = "row" if self.count == 1 else "rows"
         q, kept, lost = len(self.names), int(self.keeps_sign.sum()), int(self.loses_sign.sum())
-        return (f"Coefficients(any {self.count} {rows} {VERBS[self.kind]}: {kept} of {q} proved to keep their sign, "
+        said = (f"Coefficients(any {self.count} {rows} {VERBS[self.kind]}: {kept} of {q} proved to keep their sign, "
                 f"{lost} proved to lose it)")
+        open_ = int((~(np.isfinite(self.lower) & np.isfinite(self.upper))).sum())
+        return f"{said}\n  {open_} without both ends: {self.reason}" if open_ else said
 
 
 def coefficients(
@@ -102,17 +104,19 @@ def coefficients(
 ) -> Coefficients:
     """The range of every weight of a convex head when any `delete` rows are left out or any `relabel` relabelled.
 
-    Every choice of rows is refitted and enclosed where the choices are few enough to be counted out; else, of the
-    logistic loss, trees of boxes bound what any choice does (D6), and one choice is refitted for each end. With
-    cross-entropy and an intercept without decay the intercepts are those whose sum is 0. Behind layers that stay as
-    they are, and of a kernel, a weight is that of a feature which these make, and not of a column.
+    Every choice of rows is refitted and enclosed where these are few. Else, of the squared loss, wrong labels take one
+    sort (D3), and of deleted rows trees bound how far any choice moves a number (D23; not where rows carry weights);
+    of the logistic loss with one output trees of boxes do that (D6), after every choice is refitted if the time is
+    enough, as for all other heads; and a choice that was found is refitted for each end. With cross-entropy and an
+    intercept without decay the intercepts are those whose sum is 0. Behind layers that stay as they are, and of a
+    kernel, a weight is that of a feature which these make, and not of a column.
 
     Args:
         problem: as of :func:`certify.stable_predictions`.
         delete, relabel: one of them.
         combinations: `(q, k·m)` numbers, each row a combination of the weights, output by output, each with its
             intercept last where there is one; None: every weight alone.
-        seconds: time for the trees; with less of it fewer numbers are bounded, the others stay infinite.
+        seconds: time; an end that is not proved by then is infinite, and `reason` says what would help.
         progress: told the stage and the fraction done.
 
     Raises:
@@ -133,24 +137,49 @@ def coefficients(
     tell_of_lost(asked, change)
     distance_of(head, problem.ended)
     A, names = _functionals(head, combinations, asked, "input" if own else "feature")
-    leaves = sum(change.choices(head, size) for size in range(count + 1))
-    if leaves > LEAVES:
-        boxed = boxed_ranges(head, change, A, Budget(seconds)) if head.k == 1 else None
-        if boxed is not None:
-            return Coefficients(kind, count, names, A @ head.V[0], boxed.lower, boxed.upper, boxed.reached_lower,
-                                boxed.reached_upper, boxed.lower_rows, boxed.upper_rows)
-        raise InputError(kind, f"{count}, which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be "
-                         "refitted", "give fewer rows")
-    ranges, refitter, done = _Ranges(A, head), Refitter(head), 0
     with told(progress) as tell:
-        for size in range(count + 1):
-            for choices in choices_of(head, change, size, at_once=max(1, AT_ONCE // (head.k * max(head.m, head.n)))):
-                tell("refitting", done / leaves)
-                V = refitter.solve(choices)
-                ranges.take(choices.rows, V, enclose_refits(head, choices, V))
-                done += len(choices)
-    return Coefficients(kind, count, names, ranges.at(head.V[None])[0][0], ranges.low, ranges.high, ranges.reached_low,
-                        ranges.reached_high, tuple(ranges.low_rows), tuple(ranges.high_rows))
+        found = ranges(head, change, A, Budget(seconds), tell)
+    if isinstance(found, str):
+        raise InputError(kind, f"{count}, {found}", "give fewer rows")
+    return Coefficients(kind, count, names, Ranges(A, head).at(head.V[None])[0][0], found.lower, found.upper,
+                        found.reached_lower, found.reached_upper, found.lower_rows, found.upper_rows,
+                        "" if found.bounded else _why(found, seconds))
+
+
+def ranges(head: Head, change: RowChange, A: Array, budget: Budget,
+           tell: Callable[[str, float], None] = lambda stage, done: None) -> BothEnds | str:
+    """Both ends of every combination by what answers in the time; or why none of it is for so many choices.
+
+    Few choices are all refitted. Of more the ways that count none come first, and all are refitted where a sign is
+    open after that and the time is enough.
+
+    Args:
+        head, change: any rows of the head.
+        A: `(q, km)` combinations.
+        budget: the time.
+        tell: told the stage and the fraction done.
+    """
+    leaves = sum(change.choices(head, size) for size in range(change.count + 1))
+    few = leaves <= min(FEW, LEAVES)
+    counted = partial(counted_ranges, tell=tell)
+    found: BothEnds | None = None
+    for way in [counted] * few + [label_ranges, deleted_ranges] + [counted] * (not few and leaves <= LEAVES) + [_boxed]:
+        if found is not None and (budget.left() <= 0 or found.bounded and (few or found.signed)):
+            break
+        more = way(head, change, A, Budget(max(budget.left(), 0.0)))
+        found = more if found is None else found if more is None else found.narrowed(more)
+    return found or f"which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be refitted"
+
+
+def _boxed(head: Head, change: RowChange, A: Array, budget: Budget) -> BothEnds | None:
+    return boxed_ranges(head, change, A, budget) if head.k == 1 else None
+
+
+def _why(found: BothEnds, seconds: float) -> str:
+    """Why ends are missing, and what would help."""
+    if found.needs > seconds:
+        return f"to refit every choice takes about {found.needs:.0f} s, and there were {seconds:g}: give that many"
+    return "trees did not bound them in the time: give more seconds, or fewer rows"
 
 
 def _functionals(head: Head, given: Any, problem: Problem, what: str) -> tuple[Array, tuple[str, ...]]:
@@ -167,54 +196,3 @@ def _functionals(head: Head, given: Any, problem: Problem, what: str) -> tuple[A
     named = problem.names if problem.names is not None and net.depth == 1 else None
     inputs = [*(named or (f"{what} {j}" for j in range(head.m - biased))), *["intercept"] * biased]
     return np.eye(size), tuple(one if head.k == 1 else f"{one}, output {c}" for c in range(head.k) for one in inputs)
-
-
-class _Ranges:
-    """Smallest and largest values so far, each between what is proved and what is reached.
-
-    Args:
-        A: `(q, km)` combinations.
-        head: the head.
-    """
-
-    def __init__(self, A: Array, head: Head) -> None:
-        self.A, self.centred = A, head.free_intercept and head.loss.shifted
-        q = len(A)
-        self.norm = np.asarray(fp.row_norms(A) * RAISE)
-        self.low, self.high = np.full(q, np.inf), np.full(q, -np.inf)
-        self.reached_low, self.reached_high = np.full(q, np.inf), np.full(q, -np.inf)
-        self.low_rows: list[Rows] = [()] * q
-        self.high_rows: list[Rows] = [()] * q
-
-    def at(self, V: Array) -> tuple[Array, Array]:
-        """`(B, q)` the combinations of a batch of weights, and bounds of their rounding."""
-        B, k, m = V.shape
-        W, slack = V, np.zeros(B)
-        if self.centred:  # the sum of the intercepts is free: those whose sum is 0
-            mean = V[..., -1].mean(axis=1)
-            W = V.copy()
-            W[..., -1] -= mean[:, None]
-            slack = (np.abs(V[..., -1]).sum(axis=1) + np.abs(W[..., -1]).sum(axis=1)) * (k + 8) * U * np.sqrt(k)
-        flat = W.reshape(B, k * m)
-        size = np.sqrt(np.einsum("bx,bx->b", flat, flat)) * fp.sum_up(k * m) + fp.FLOOR
-        off = self.norm[None, :] * (fp.dot_unit(k * m) * size + slack)[:, None] * RAISE + fp.FLOOR
-        return np.asarray(flat @ self.A.T), off
-
-    def take(self, rows: Whole, V: Array, radius: Array) -> None:
-        """Widen the ranges by the refits of a batch of changes, each within its radius."""
-        mid, off = self.at(V)
-        with np.errstate(all="ignore"):
-            off = (off + self.norm[None, :] * radius[:, None]) * RAISE + 4 * U * np.abs(mid) + fp.FLOOR
-            off = np.where(np.isfinite(off) & np.isfinite(mid), off, np.inf)
-            mid = np.where(np.isfinite(mid), mid, 0.0)
-            low, high = mid - off, mid + off
-        self.low, self.high = np.minimum(self.low, low.min(axis=0)), np.maximum(self.high, high.max(axis=0))
-        for j, (a, b) in enumerate(zip(high.argmin(axis=0), low.argmax(axis=0), strict=True)):
-            if high[a, j] < self.reached_low[j]:
-                self.reached_low[j], self.low_rows[j] = high[a, j], _rows(rows[a])
-            if low[b, j] > self.reached_high[j]:
-                self.reached_high[j], self.high_rows[j] = low[b, j], _rows(rows[b])
-
-
-def _rows(rows: Whole) -> Rows:
-    return tuple(int(row) for row in rows if row != NONE)

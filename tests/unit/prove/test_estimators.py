@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from certify import from_sklearn, stable_predictions
+from certify import bound, from_arrays, from_sklearn, stable_predictions
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.systems.head.rows.of_problem import head_of
 
 linear_model = pytest.importorskip("sklearn.linear_model")
+clone = pytest.importorskip("sklearn.base").clone
 LR, RC, Ridge = linear_model.LogisticRegression, linear_model.RidgeClassifier, linear_model.Ridge
 
 
@@ -130,3 +132,31 @@ def test_columns_of_a_table_in_another_order_are_refused() -> None:
         from_sklearn(estimator, table[list("dabc")], y)
     with pytest.raises(InputError, match="X_eval: column 2 is 'd'"):
         stable_predictions(problem, table[list("abdc")], delete=1)
+
+
+@pytest.mark.parametrize("estimator", [LR(fit_intercept=False, tol=1e-12, C=0.1),
+                                       Ridge(fit_intercept=False, alpha=20.0)], ids=["logistic", "ridge"])
+def test_features_of_a_model_without_intercept_may_move(estimator: Any) -> None:
+    """All of its weights carry decay (Q6): refits to moved rows stay within both bounds, and with one it is refused."""
+    X, y = data() if isinstance(estimator, LR) else regression()
+    points, rng = X[:5], np.random.default_rng(2)
+    problem = from_sklearn(estimator.fit(X, y), X, y)
+    assert problem.bias_decay and problem.network.biases == (None,)
+    question = {"parameter": "features", "set": "per_sample", "radius": 0.01, "count": None, "evaluation": points}
+    ends = {name: bound(replace(problem, **question), name) for name in ("distance", "prediction_change")}
+    assert all(one.upper is not None and 0 < one.lower < one.upper for one in ends.values())
+    farthest = 0.0
+    slopes = np.outer(np.ones(len(X)), estimator.coef_)
+    for step in (slopes, -slopes, *(rng.normal(size=X.shape) for _ in range(8))):
+        moved = X + 0.01 * (1 - 1e-9) * step / np.linalg.norm(step, axis=1)[:, None]
+        again = clone(estimator).fit(moved, y).coef_ - estimator.coef_
+        farthest = max(farthest, float(np.linalg.norm(again)))
+        assert np.linalg.norm(again) < ends["distance"].upper
+        assert np.abs(points @ np.ravel(again)).max() < ends["prediction_change"].upper
+    assert farthest > 0.01 * ends["distance"].upper
+    free = type(estimator)(**{**estimator.get_params(), "fit_intercept": True}).fit(X, y)
+    with pytest.raises(InputError, match="every weight that moves carries the decay"):
+        replace(from_sklearn(free, X, y), **question)
+    given = from_arrays(estimator.coef_, None, X, y, loss=str(problem.loss), weight_decay=problem.weight_decay,
+                        bias_decay=False)
+    assert given.bias_decay

@@ -63,7 +63,8 @@ class Sums:
         """Weights at which the sum and the worst new rows of these labels cost little together."""
         from scipy.optimize import minimize
 
-        head, low, high = self.head, np.append(self.change.low, 1.0), np.append(self.change.high, 1.0)
+        head, ones = self.head, np.ones(self.head.m - len(self.change.low))  # the intercept's, where there is one
+        low, high = np.append(self.change.low, ones), np.append(self.change.high, ones)
         assert head.codes is not None
         codes = head.codes[:, 0]
         y = head.Y[:, 0]

@@ -174,3 +174,51 @@ def test_what_is_too_large_is_refused_before_anything_dense_is_made(monkeypatch:
                                                  "rows or 5000 columns, .*max_features=2000") as caught:
         certify.from_sklearn(model, X, np.arange(n) * 1.0)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "p", "turned"), [(30, 6, False), (10, 40, True)])
+@pytest.mark.parametrize("make", [csr_matrix, csc_matrix])
+def test_arrays_with_sparse_rows_are_answered_as_with_dense_ones(make: Any, n: int, p: int, turned: bool) -> None:
+    """Through refits: the exact minimum on the columns in use, whatever is left out, and names of those alone."""
+    rng = np.random.default_rng(n)
+    dense = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.4)
+    dense[:, 2] = 0.0
+    y, points = np.arange(n) % 2, rng.normal(size=(4, p))
+    alpha = 0.5
+    phi = dense - dense.mean(axis=0)
+    w = np.linalg.solve(phi.T @ phi + alpha * np.eye(p), phi.T @ (2.0 * y - 1 - (2.0 * y - 1).mean()))
+    b = (2.0 * y - 1).mean() - dense.mean(axis=0) @ w
+    names = [f"word {j}" for j in range(p)]
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        problem = certify.from_arrays(w, b, make(dense), 2.0 * y - 1, loss="squared", names=names,
+                                      weight_decay=alpha / n, bias_decay=False)
+    assert [("in the span of the rows" in str(one.message)) for one in heard] == [True] * turned
+    assert isinstance(problem.prepare, SparseRows) and problem.prepare.of_rows == turned
+    assert problem.names == (None if turned else tuple(names[j] for j in range(p) if dense[:, j].any()))
+    answer = certify.stable_predictions(problem, make(points), delete=1)
+    today = points @ w + b > 0
+    lost = np.zeros(4, dtype=bool)
+    for gone in range(n):
+        again = RidgeClassifier(alpha).fit(np.delete(dense, gone, 0), np.delete(y, gone))
+        lost |= (again.decision_function(points) > 0) != today
+    assert answer.proved.tolist() == np.flatnonzero(~lost).tolist() and len(answer.undecided) == 0
+
+
+def test_arrays_with_sparse_rows_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = csr_matrix(np.eye(6)), np.arange(6) % 2
+    given: dict[str, Any] = {"loss": "logistic", "weight_decay": 0.1}
+    two = ([np.ones((2, 6)), np.ones((1, 2))], [np.zeros(2), np.zeros(1)])
+    for weights, X_given, more, said in (
+            ((np.ones(6), 0.0), X, {"weight_decay": 0.0}, "sparse rows of a fit without a penalty"),
+            (two, X, {"activation": "tanh"}, "sparse rows of several layers"),
+            ((np.ones(5), 0.0), X, {}, "weights of 6 inputs"),
+            ((np.ones(6), 0.0), X, {"names": ["a"]}, "1 of them; give 6"),
+            ((np.ones(6), 0.0), X * np.nan, {}, "finite"),
+            ((np.ones(6), 0.0), csr_matrix(np.diag([1.0, 1, 1, 1, 1, 0])), {}, "weights: weights that are no comb")):
+        with pytest.raises(certify.InputError, match=said):
+            certify.from_arrays(*weights, X_given, y, **{**given, **more})
+    monkeypatch.setattr(sparse, "ENTRIES", 20)  # before anything dense is made
+    monkeypatch.setattr(csr_matrix, "toarray", lambda self: pytest.fail("a dense matrix was made"))
+    with pytest.raises(certify.InputError, match="6 sparse rows with 6 columns in use; give at most"):
+        certify.from_arrays(np.ones(6), 0.0, X, y, **given)

@@ -13,27 +13,11 @@ from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Mask
+from certify.theorems.head.rows.moves.both_ends import BothEnds
 from certify.theorems.head.rows.moves.boxed import Level, able, level_of, proved, with_levels
 
 GROWTH, TURNS, FIRST = 1.25, 12, 1.001
 """How fast bounds grow that are not proved, how often, and the first, in what is reached."""
-
-
-@dataclass(frozen=True, eq=False)
-class Boxed:
-    """Both ends of the least and the largest value of every combination.
-
-    Attributes:
-        lower, upper: `(q,)` no change takes it beyond; infinite where nothing is proved.
-        reached_lower, reached_upper: `(q,)` some change takes it there, and which rows these are.
-    """
-
-    lower: Array
-    upper: Array
-    reached_lower: Array
-    reached_upper: Array
-    lower_rows: tuple[tuple[int, ...], ...]
-    upper_rows: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +50,7 @@ class Kept:
         return np.asarray(least - 4 * U * (np.abs(self.today) + self.bounds))
 
 
-def boxed_ranges(head: Head, change: RowChange, A: Array, budget: Budget) -> Boxed | None:
+def boxed_ranges(head: Head, change: RowChange, A: Array, budget: Budget) -> BothEnds | None:
     """The ranges of `A·w`; None where the trees are about another head.
 
     Args:
@@ -79,7 +63,7 @@ def boxed_ranges(head: Head, change: RowChange, A: Array, budget: Budget) -> Box
         return None
     q, low, reached = len(A), kept.low, kept.reached
     rows = [tuple(row) for row in kept.choices.rows.tolist()]
-    return Boxed(low[:q], -low[q:], reached[:q], -reached[q:], tuple(rows[:q]), tuple(rows[q:]))
+    return BothEnds(low[:q], -low[q:], reached[:q], -reached[q:], tuple(rows[:q]), tuple(rows[q:]))
 
 
 def kept_of(head: Head, change: RowChange, A: Array, budget: Budget) -> Kept | None:

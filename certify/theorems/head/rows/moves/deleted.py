@@ -77,7 +77,7 @@ class Ends:
         lower, upper: `(N,)` of all outputs of a point together (root of the sum of squares); infinite where nothing is
             proved. The rows found move the point by `lower`, none of the choices by more than `upper`.
         falls, rises: `(N, k)` upper bounds of how far each output goes down and up.
-        rows: `(N, m)` the rows found.
+        rows: `(N, m)` the rows found; ways `(N, k, 2, m)` those that take each output down, and up, farthest.
         whole: `(N, k)` how far each output goes at most either way by one tree of its own, which a checker looks at.
         trees: for each output these trees.
         stretch: `‖R‖²` times the square of the longest row: how far a checker's leverages may be off, in its units.
@@ -89,6 +89,7 @@ class Ends:
     falls: Array
     rises: Array
     rows: Ints
+    ways: Ints
     whole: Array
     trees: list[list[Tree]]
     stretch: float
@@ -157,13 +158,12 @@ def _ends(head: Head, system: Ridge, rows: Ints, count: int, budget: Budget, lar
     A, B, late = found[0].root.factor.A, found[0].root.C.B, _ended(budget.share(FIRST))
     worst = proposed(lambda: worst_rows(A, B, R, count, late))
     if worst is None:  # some rows carry a direction alone: nothing is known of what they take
-        N = len(head.points)
-        worst = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, head.k, 2)))
+        worst = Worst.none(len(head.points), head.k, count)
     lower = _reached(found, worst)
     _bounded(found, worst, float(lower.max(initial=0.0)) if largest else None, budget)
     falls, rises = (np.stack([one.up[:, way] for one in found], axis=1) for way in (0, 1))
     upper = together(np.maximum(falls, rises))
-    return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1),
+    return Ends(lower, upper, falls, rises, np.sort(rows[worst.rows], axis=1), np.sort(rows[worst.ways], axis=3),
                 np.stack([one.whole() for one in found], axis=1),
                 [[Tree(rows[tree.order], tree.points) for tree in one.trees()] for one in found],
                 (system.size_R * system.longest) ** 2, 1.0 - float(np.einsum("ij,ij->i", A, A).max(initial=0.0)))

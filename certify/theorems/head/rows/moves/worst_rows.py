@@ -32,11 +32,19 @@ class Worst:
         rows: `(N, m)` for each point the places of the rows that move its outputs most together.
         size: `(N,)` how far, in floats.
         each: `(N, k, 2)` how far any choice found takes each output down, and up.
+        ways: `(N, k, 2, m)` the choices that do.
     """
 
     rows: Ints
     size: Array
     each: Array
+    ways: Ints
+
+    @classmethod
+    def none(cls, N: int, k: int, count: int) -> Worst:
+        """The first rows, of which nothing is known."""
+        return cls(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, k, 2)),
+                   np.tile(np.arange(count), (N, k, 2, 1)))
 
 
 def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool] = lambda: False) -> Worst:
@@ -51,15 +59,16 @@ def worst_rows(A: Array, B: Array, R: Array, count: int, late: Callable[[], bool
     """
     N, k, step = len(B), R.shape[1], max(1, AT_ONCE // len(A))
     (B, far), (R, off) = _near_one(B), _near_one(R)  # squares of changes from 2^512 on are no numbers
-    found = Worst(np.tile(np.arange(count), (N, 1)), np.zeros(N), np.zeros((N, k, 2)))
+    found = Worst.none(N, k, count)
     left = np.maximum(1.0 - np.einsum("ij,ij->i", A, A), LEAST)
     for some in np.split(np.argsort(-np.einsum("ij,ij->i", B, B), kind="stable"), range(step, N, step)):
-        part = Worst(found.rows[some], found.size[some], found.each[some])
+        part = Worst(found.rows[some], found.size[some], found.each[some], found.ways[some])
         for a, sign in product(range(k), (1.0, -1.0)):
             if not late():
                 _search(A, B[some] @ A.T, R, left, (a, sign), part)
         found.rows[some], found.size[some], found.each[some] = part.rows, part.size, part.each
-    return Worst(found.rows, np.ldexp(found.size, far + off), np.ldexp(found.each, far + off))
+        found.ways[some] = part.ways
+    return Worst(found.rows, np.ldexp(found.size, far + off), np.ldexp(found.each, far + off), found.ways)
 
 
 def _near_one(M: Array) -> tuple[Array, int]:
@@ -106,8 +115,10 @@ def _taken(A: Array, C: Array, R: Array, way: tuple[int, float], gone: Ints, fou
     size = np.sqrt(np.einsum("pk,pk->p", change, change))
     better = size > found.size
     found.rows[better], found.size[better] = gone[better], size[better]
-    found.each[..., 0] = np.fmax(found.each[..., 0], -change)
-    found.each[..., 1] = np.fmax(found.each[..., 1], change)
+    for direction, gain in enumerate((-change, change)):
+        more = gain > found.each[..., direction]
+        found.each[more, direction] = gain[more]
+        found.ways[more, direction] = gone[np.nonzero(more)[0]]
     return -sign * change[:, a], X[..., [0, 1 + a]]
 
 

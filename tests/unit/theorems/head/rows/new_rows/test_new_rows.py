@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, combinations_with_replacement, product
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 import certify
 from certify.finders.head.new_rows.search import Sums, compositions
+from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.systems.head.rows.change import DELETED, Choices
@@ -24,12 +29,19 @@ from tests.families.heads import drawn_head
 
 def change_of(rng: np.random.Generator, head: Head, deleted: int, added: int) -> NewRows:
     """New rows in a box about the data, smaller or as large."""
-    X = head.phi[:, :-1]
+    X = head.phi if (head.phi[:, -1] != 1.0).any() else head.phi[:, :-1]
     low, high = X.min(axis=0), X.max(axis=0)
     shrink = float(10.0 ** rng.uniform(-2, 0))
     middle = (low + high) / 2
     low, high = middle + shrink * (low - middle), middle + shrink * (high - middle)
     return NewRows(deleted, added, tuple(range(head.n)), low, high)
+
+
+def without_intercept(head: Head) -> Head:
+    """The same rows and points for a head that has no intercept at all, at weights near its minimum."""
+    bare = replace(head, phi=head.phi[:, :-1], points=head.points[:, :-1], V=head.V[:, :-1],
+                   decayed=np.ones(head.m - 1, dtype=bool))
+    return replace(bare, V=Refitter(bare).V0)
 
 
 def candidates(rng: np.random.Generator, change: NewRows) -> list[np.ndarray]:
@@ -48,17 +60,19 @@ def sides(head: Head, change: NewRows, X: list[np.ndarray], labels: list[int], g
     return head.sides(w[None, None], near)[0][0]
 
 
-@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("free", [False, True, None])
 @pytest.mark.parametrize(("deleted", "added"), [(0, 1), (0, 2), (1, 1)])
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
-def test_no_new_rows_flip_what_is_proved(loss: str, deleted: int, added: int, free: bool) -> None:
+def test_no_new_rows_flip_what_is_proved(loss: str, deleted: int, added: int, free: bool | None) -> None:
+    """`free` None: no intercept at all."""
     proved = 0
     for seed in range(6):
         if seed >= 3 and proved > 2 and not FULL:
             break
         rng = np.random.default_rng([seed, 21, deleted, added])
-        head = drawn_head(rng, loss, n=14, d=1, N=8, free=free, apart=3.0,
+        head = drawn_head(rng, loss, n=14, d=1, N=8, free=bool(free), apart=3.0,
                           decay=float(10.0 ** rng.uniform(-1.5, 0.5)))
+        head = without_intercept(head) if free is None else head
         change = change_of(rng, head, deleted, added)
         found = survey(head, change, 20.0)
         assert isinstance(found.flips, NewFlips) and not (found.proved & found.attacked).any()
@@ -146,6 +160,41 @@ def test_new_rows_are_asked_in_one_line() -> None:
     assert target in (-1.0, 1.0) and -2 <= features[0] <= 2
     small = certify.stable_predictions(problem(), points, replace=1, within=([-0.1, -0.1], [0.1, 0.1]))
     assert "replaced" in repr(small) and small.lower <= one.lower
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(fit_intercept=False, tol=1e-10),
+                                   RidgeClassifier(fit_intercept=False)])
+def test_a_fitted_model_without_intercept_is_answered(model: Any) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(60, 3))
+    y = (rows @ [2.0, -1.0, 0.5] > 0).astype(int)
+    points = np.vstack([3.0 * rng.normal(size=(8, 3)), np.zeros((1, 3))])  # the output of 0 is 0: it has no label
+    asked = certify.from_sklearn(model.fit(rows, y), rows, y)
+    one, other = (certify.stable_predictions(asked, points, within=(-np.ones(3), np.ones(3)), **{how: 1})
+                  for how in ("add", "replace"))
+    assert len(one.proved) > 2 and len(other.proved) and 8 not in {*one.proved, *one.attacked, *other.proved}
+    today = model.predict(points)
+    for x, label in product(product((-1.0, 0.0, 1.0), repeat=3), (0, 1)):
+        gone = int(rng.integers(60))
+        new, labels = np.vstack([rows, x]), np.append(y, label)
+        after = clone(model).fit(new, labels).predict(points)
+        assert (after == today)[one.proved].all()
+        after = clone(model).fit(np.delete(new, gone, 0), np.delete(labels, gone)).predict(points)
+        assert (after == today)[other.proved].all()
+
+
+def test_a_row_for_another_number_of_weights_is_noticed() -> None:
+    """Weights that cost little are sought among as many as the head has, and cost what the balls say they do."""
+    head = without_intercept(drawn_head(np.random.default_rng(8), "logistic", n=12, d=2, N=4, decay=1.0, apart=3.0))
+    change = change_of(np.random.default_rng(1), head, 0, 1)
+    sums, energies = Sums(head, change), Energies(head, change)
+    for labels in compositions(1, 2):
+        w = sums.robust(head.V[0], labels)
+        corners = [np.array(x) for x in product(*zip(change.low, change.high, strict=True))]
+        code = head.codes[labels.index(1), 0] if head.codes is not None else 0.0
+        worst = max(float(np.logaddexp(0.0, -code * (x @ w))) for x in corners)
+        whole = sums.parts(head.phi, head.Y[:, 0], w)[0] + worst
+        assert w.shape == (2,) and abs(float(energies.robust(w, labels).cost) - whole) < 1e-9 * (1 + whole)
 
 
 @pytest.mark.parametrize(("given", "words"), [

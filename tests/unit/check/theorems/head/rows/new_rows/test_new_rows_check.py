@@ -22,7 +22,10 @@ START = "stable_predictions.rows."
 KINDS = {"added": ("logistic", 'fresh = "added"', 1), "squared": ("squared", 'fresh = "added"', 1),
          "two": ("logistic", 'fresh = "added"\nbox = [[-0.5, 0.5]]', 2),
          "replaced": ("logistic", 'fresh = "replaced"\nbox = [[-0.5, 0.5]]', 1),
-         "free": ("logistic", 'fresh = "added"\nbox = [[-0.5, 0.5]]', 1)}
+         "free": ("logistic", 'fresh = "added"\nbox = [[-0.5, 0.5]]', 1),
+         "bare": ("logistic", 'fresh = "added"\nbox = [[-0.5, 0.5]]', 1),
+         "bare replaced": ("squared", 'fresh = "replaced"\nbox = [[-0.05, 0.05]]', 1)}
+"""`free` has an intercept without decay, `bare` ones have none: of one feature all predictions stay or none."""
 
 
 def written(folder: Path, kind: str) -> Path:
@@ -33,6 +36,8 @@ def written(folder: Path, kind: str) -> Path:
     text = text.replace(f"count = {count}", f"count = {count}\n{more}")
     if kind == "free":
         text = text.replace("weight_decay = 0.125", "weight_decay = 0.125\nbias_decay = false")
+    if kind.startswith("bare"):
+        save_file({"0.weight": load_file(folder / "model.safetensors")["0.weight"]}, folder / "model.safetensors")
     (folder / "spec.toml").write_text(text, encoding="utf-8")
     return folder / "spec.toml"
 
@@ -46,8 +51,9 @@ def honest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_what_run_writes_check_derives(honest: tuple[str, Path, dict[str, Any]]) -> None:
     kind, folder, certificate = honest
     claim, = certificate["claims"]
-    assert claim["theorem"] == "D1" and 0 < claim["lower"] <= claim["upper"] < 5
-    assert certificate["problem"]["fresh"]["rows"] == ("replaced" if kind == "replaced" else "added")
+    assert claim["theorem"] == "D1" and 0 < claim["lower"] <= claim["upper"]
+    assert (claim["lower"] == 5) == kind.startswith("bare")
+    assert certificate["problem"]["fresh"]["rows"] == ("replaced" if "replaced" in kind else "added")
     forge(folder, certificate, ("claims", 0), claim)
     assert check(folder / "certificate.json", NONE).verdict == certificate["verdict"] == "certified"
     assert "new row" in (folder / "report.html").read_text(encoding="utf-8")
