@@ -14,14 +14,16 @@ from certify.problem.progress import Progress, told
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
-from certify.prove.rows import VERBS, asked_any, distance_of
-from certify.prove.rows_asked import KINDS, labelled
+from certify.prove.rows import VERBS, asked_any, asked_of, distance_of
+from certify.prove.rows_asked import KINDS, asked_change, labelled
 from certify.prove.rows_shown import LABEL, called
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import CLASSES
+from certify.theorems.head.rows.tolerance.groups import GroupSearch
 from certify.theorems.head.rows.tolerance.search import Search
 from certify.theorems.jobs import among
 
@@ -37,6 +39,7 @@ class ToleratedChanges:
         changed: `(N,)` for each evaluation row the fewest training rows found whose change flips it; None: none found.
         classes: what y calls the labels; None: numbers.
         what: is compared of a prediction.
+        unit: what is counted: ``"rows"``, or ``"groups"`` of them.
     """
 
     lower: Whole
@@ -46,11 +49,12 @@ class ToleratedChanges:
     changed: tuple[tuple[int, ...] | None, ...]
     classes: tuple[Any, ...] | None = None
     what: str = LABEL
+    unit: str = "rows"
 
     @property
     def asked(self) -> str:
         """What is counted, in words."""
-        return f"rows {VERBS[self.kind]}"
+        return f"{self.unit} {VERBS[self.kind]}"
 
     def rows(self) -> list[Tolerance]:
         """Every evaluation row with its label, both ends, and the training rows that flip it."""
@@ -76,7 +80,8 @@ class ToleratedChanges:
         lines = [repr(self), f"proved to survive, of {N}: {survive}"]
         fewest = int(self.upper.argmin())
         if (rows := self.changed[fewest]) is not None:
-            by = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}" if rows else "exact training alone"
+            count = int(self.upper[fewest]) + 1
+            by = f"{count} {self.unit[:-1] if count == 1 else self.unit}" if rows else "exact training alone"
             lines.append(f"flips by fewest: prediction {fewest}, by {by}")
         return "\n  ".join(lines)
 
@@ -112,10 +117,10 @@ class ToleratedChanges:
 
 
 def tolerated_changes(
-    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, threshold: float | None = None,
+    problem: Problem, X_eval: Any, kind: str, *, groups: Any = None, most: int = 10, threshold: float | None = None,
     seconds: float = 60.0, jobs: int = 1, progress: Progress | None = None,
 ) -> ToleratedChanges:
-    """How many deleted or relabelled rows each prediction survives, from both sides.
+    """How many deleted or relabelled rows, or deleted groups of rows, each prediction survives, from both sides.
 
     One number of rows after another is asked of the predictions that survived the last; the others, and changes of
     more rows, are only searched for what flips them. With less time the ends are further apart, and none is wrong.
@@ -123,6 +128,8 @@ def tolerated_changes(
     Args:
         problem, X_eval, threshold, jobs, progress: as of :func:`certify.stable_predictions`.
         kind: ``"delete"`` or ``"relabel"``.
+        groups: the group of every row, e.g. its user or source: numbers are then of groups, all of whose rows are left
+            out; all groups but one may be. `changed` has all rows of those that flip a prediction.
         most: numbers up to it are asked one after another, where no theorem answers all at once.
         seconds: time.
     """
@@ -130,14 +137,21 @@ def tolerated_changes(
         raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
     if most < 1:
         raise InputError("most", f"{most!r}", "give 1 or more")
-    asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
-    rows = tuple(asked.rows)
-    tell_of_lost(asked, RowChange(Parameter(asked.parameter).relabels, min(most, len(rows)), rows), numbers=False)
+    if groups is not None and kind != "delete":
+        raise InputError("groups", f"given with {kind!r}", "use 'delete': of relabelled groups ask "
+                         "certify.stable_predictions(…, relabel=1, groups=…)")
+    asked = labelled(asked_any(problem, X_eval, kind, 1) if groups is None else asked_of(
+        problem, X_eval, asked_change(problem, 1, None, groups, None)), threshold)
+    relabels, rows, together = Parameter(asked.parameter).relabels, tuple(asked.rows), asked.together
+    count = min(most, len(rows) if together is None else len(together) - 1)
+    tell_of_lost(asked, RowChange(relabels, count, rows) if together is None else GroupChange(
+        relabels, count, together), numbers=False)
     head = head_of(asked)
     distance_of(head, problem.ended)
     with among(jobs), told(progress) as tell:
-        relabels = Parameter(asked.parameter).relabels
-        search = Search(head, relabels, rows, Budget(seconds), tell, tuple(CLASSES))
-        search.run(min(most, len(rows)))
+        search = Search(head, relabels, rows, Budget(seconds), tell, tuple(CLASSES)) if together is None else (
+            GroupSearch(head, together, Budget(seconds), tell, tuple(CLASSES)))
+        search.run(count)
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
-                            tuple(search.changed), problem.classes, called(search.head, problem.classes))
+                            tuple(search.changed), problem.classes, called(search.head, problem.classes),
+                            "rows" if together is None else "groups")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from certify.problem.limits import OutOfTime
 from certify.problem.progress import Progress
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import NONE, Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips
@@ -49,14 +51,19 @@ class Search:
         limit: the time.
         tell: told the stage and the fraction done.
         methods: those that may be used; as a rule those that certificates state.
+
+    Attributes:
+        by_rows: whether rows are counted, as methods count that know all numbers at once.
     """
+
+    by_rows: ClassVar[bool] = True
 
     def __init__(self, head: Head, relabels: bool, rows: tuple[int, ...], limit: Budget, tell: Progress,
                  methods: tuple[str, ...] = CHECKED) -> None:
         self.head, self.relabels, self.rows, self.limit, self.tell = head, relabels, rows, limit, tell
         self.methods = methods
         N = len(head.points)
-        self.lower, self.upper = np.full(N, -1, dtype=np.int64), np.full(N, len(rows), dtype=np.int64)
+        self.lower, self.upper = np.full(N, -1, dtype=np.int64), np.full(N, self.units, dtype=np.int64)
         self.changed: list[tuple[int, ...] | None] = [None] * N
         self.flips: dict[int, Flip] = {}
         self.parts: list[Part] = []
@@ -72,6 +79,19 @@ class Search:
             self.upper[i], self.changed[i] = -1, ()  # the refit of the unchanged data has another label already
             self.flips[int(i)] = Flip(nothing.rows[0], nothing.codes[0], V)
 
+    @property
+    def units(self) -> int:
+        """How many may change at most."""
+        return len(self.rows)
+
+    def change(self, count: int) -> Change:
+        """So many of them."""
+        return RowChange(self.relabels, count, self.rows)
+
+    def size(self, rows: Whole) -> int:
+        """How many change with these rows."""
+        return len(rows)
+
     def climb(self, count: int, proofs: Budget) -> bool:
         """Ask about one more row where one fewer is proved; whether any prediction survives it."""
         at = np.flatnonzero((self.head.today >= 0) & (self.lower == count - 1) & (self.upper >= count))
@@ -79,7 +99,7 @@ class Search:
             return False
         found = self._survey(at, count, proofs.share(TURN).left(), self.methods)
         for part in found.parts.values():
-            if part.tolerated is not None:
+            if part.tolerated is not None and self.by_rows:
                 low, high = part.tolerated
                 self.lower[at], self.upper[at] = np.maximum(self.lower[at], low), np.minimum(self.upper[at], high)
                 self.exact = True
@@ -101,8 +121,8 @@ class Search:
     def flip_others(self, most: int, beyond: bool = True) -> None:
         """Search changes that flip predictions whose ends do not meet, of few rows first, then of more than `most`."""
         counts = [*range(1, most + 1)] if not self.exact else []
-        while counts and counts[-1] < len(self.rows) and beyond:
-            counts.append(min(2 * counts[-1], len(self.rows)))
+        while counts and counts[-1] < self.units and beyond:
+            counts.append(min(2 * counts[-1], self.units))
         for place, count in enumerate(counts):
             open_ = np.flatnonzero((self.head.today >= 0) & (self.lower < count) & (self.upper >= count))
             left = self.limit.left()
@@ -113,7 +133,7 @@ class Search:
     def _survey(self, at: Whole, count: int, seconds: float, methods: tuple[str, ...]) -> Survey:
         """The survey of some predictions; what flips one of them is kept, where it has the fewest rows."""
         part = replace(self.head, points=self.head.points[at], points_rad=self.head.points_rad[at])
-        found = survey(part, RowChange(self.relabels, count, self.rows), max(seconds, 0.0), self.tell, methods)
+        found = survey(part, self.change(count), max(seconds, 0.0), self.tell, methods)
         self._keep(at, found.flips)
         self.tried, self.cut = self.tried + found.tried, self.cut or found.cut
         return found
@@ -125,9 +145,9 @@ class Search:
                 self._take(i, Flip(flips.rows[a][there], flips.codes[a][there], flips.weights[a]))
 
     def _take(self, i: int, flip: Flip) -> None:
-        if len(flip.rows) - 1 < self.upper[i]:
+        if self.size(flip.rows) - 1 < self.upper[i]:
             self.flips[i] = flip
-            self.upper[i], self.changed[i] = len(flip.rows) - 1, tuple(sorted(flip.rows.tolist()))
+            self.upper[i], self.changed[i] = self.size(flip.rows) - 1, tuple(sorted(flip.rows.tolist()))
 
     def shrink(self) -> None:
         """Drop rows that a change does not need, where the ends do not meet, as long as there is time."""
