@@ -53,7 +53,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("contrasts: the threshold forgotten", CONTRASTS, "1.0 if today == 1 else -1.0, threshold)", "1.0 if today == 1 else -1.0, 0.0)", ("rows_squared_labels@1",)),
     Mutant("labels: free intercept as decayed", ROOTED, "head.mu(deleted), head.decayed, rad", "head.mu(deleted), head.decayed | True, rad", ("rows_squared_labels@1",)),
     # D4
-    Mutant("deletions: decay of all rows", DELETIONS, "system_of(head, count)", "system_of(head, 0)", ("rows_squared_deletions@12",)),
+    Mutant("deletions: decay of all rows", DELETIONS, "system_of(head, count)", "system_of(head, 0)", ("rows_squared_deletions@51",)),
     Mutant("deletions: leverage not divided by", NODE, "node.z - ci * (ri / D)", "node.z - ci * ri", ("rows_squared_deletions@0",)),
     Mutant("deletions: x without leverage", NODE, "x, y = node.r / D, node.c / D", "x, y = node.r, node.c", ("rows_squared_deletions@0",)),
     Mutant("deletions: pairs dropped", NODE, "w = first + top_sums(pairs, k - 1) + third", "w = first + third", ("rows_squared_deletions@3",)),

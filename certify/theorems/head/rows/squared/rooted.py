@@ -17,14 +17,18 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.ridge import Ridge, ridge
 
 SHARE = 8 * U
-"""What an entry errs by, relatively: a product of two weights, of which a root takes half, the root, a product."""
+"""What an entry errs by, relatively: a weight within `8u`, of which a root takes half, the root, and a product."""
 
 LEAST, MOST = 2.0**-300, 2.0**300
 """Weights whose roots and products with them do not underflow unnoticed: beyond them nothing is proved."""
 
 
-def roots_of(head: Head) -> Array | None:
-    """`(n,)` floats, relatively within `4u` of the roots of today's weights; None where all rows count the same.
+def roots_of(head: Head, choice: Choices | None = None) -> Array | None:
+    """`(n,)` floats, relatively within `6u` of the roots of weights; None where all rows count the same.
+
+    Args:
+        head: the head.
+        choice: one change, after which they are meant; None: today's.
 
     Raises:
         EnclosureError: a weight is far from 1, or none.
@@ -32,22 +36,23 @@ def roots_of(head: Head) -> Array | None:
     if head.weights is None:
         return None
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    c = head.weights.of(head, nothing)[:, 0]
+    c = head.weights.of(head, nothing if choice is None else choice)[:, 0]
     if not ((c >= LEAST) & (c <= MOST)).all():
         raise EnclosureError("weights of rows", "one is not from 2^-300 to 2^300", "divide all of them by one number")
     return np.asarray(np.sqrt(c))
 
 
-def rooted(head: Head) -> Head:
-    """The head whose rows count the same, as of the refits of today's weights; itself where they do.
+def rooted(head: Head, choice: Choices | None = None) -> Head:
+    """The head whose rows count the same and whose refits are those with given weights; itself where rows do.
 
     Args:
-        head: weights stay with the rows, or no labels change.
+        head: the head.
+        choice: one change, after which weights are meant; None: today's.
 
     Raises:
         EnclosureError: a weight is far from 1.
     """
-    roots = roots_of(head)
+    roots = roots_of(head, choice)
     if roots is None:
         return head
     return replace(head, phi=head.phi * roots[:, None], phi_rad=head.phi_rad * roots * RAISE,
