@@ -40,6 +40,7 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "softmax_two_labels": "choices one by one", "softmax_sums": "sums of single steps",
     "softmax_three_labels": "choices one by one", "label_triples": "choices one by one",
     "pair_table": "a table of all pairs", "squared_by_counts": "sums of influences",
+    "squared_relabelled": "sums of influences",
     "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
     "step_sums": "sums of single refits", "label_sums": "sums of single refits",

@@ -37,7 +37,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums", "squared_relabelled": "squared.relabelled:SquaredRelabelled",
     "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "pair_table": "pair_table.method:PairTable",
     "label_triples": "label_triples.method:LabelTriples", "energy": "energy:Energy",
