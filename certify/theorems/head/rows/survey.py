@@ -84,8 +84,8 @@ LONGER: Final = ("every proof that applies was tried to its end, and more time o
                  "flip longer")
 MENTIONED, SMALL = 3, 3
 
-REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
-             "regression of two labels have bounds of their own, and else every choice is refitted")
+REWEIGHED = ("every change of rows changes all balanced weights; rows left out, and wrong labels of a logistic "
+             "regression of two labels, have bounds of their own, and else every choice is refitted")
 COUNTED, TWIN = frozenset({"by_counts", "squared_by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
 
 
