@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import arb, arb_mat
@@ -14,6 +14,7 @@ from certify.check.theorems.head.rows.codes import Codes
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.squared import SquaredHead
+from certify.systems.head.rows.weights import RowWeights
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ class SmallHead:
     points: Array
     today: NDArray[np.int64]
     threshold: float
+    weights: Array | None = None
 
 
 def small_head(rng: np.random.Generator, n: int, outputs: int, points: int = 3) -> SmallHead:
@@ -59,13 +61,19 @@ def small_head(rng: np.random.Generator, n: int, outputs: int, points: int = 3) 
     return SmallHead(phi, Y, codes, label, mu, decayed, e, today, threshold)
 
 
+def weighed(h: SmallHead, rng: np.random.Generator, spread: float = 1.5) -> SmallHead:
+    """The same rows with weights of `10^-spread` to `10^spread`, few of which have a root that is a float."""
+    return replace(h, weights=10.0 ** rng.uniform(-spread, spread, len(h.phi)))
+
+
 def as_head(h: SmallHead, remaining: bool = False) -> Head:
     """The prover's head, its given weights the exact refit in floats."""
     n = len(h.phi)
-    H = h.phi.T @ h.phi + h.mu * np.diag(h.decayed)
-    V = np.linalg.lstsq(H, h.phi.T @ h.Y, rcond=None)[0].T
+    c = np.ones(n) if h.weights is None else h.weights
+    H = (h.phi.T * c) @ h.phi + h.mu * np.diag(h.decayed)
+    V = np.linalg.lstsq(H, (h.phi.T * c) @ h.Y, rcond=None)[0].T
     return Head(h.phi, np.zeros(n), h.Y, h.codes, h.label, SquaredHead(), V, h.mu / n, h.decayed, remaining, h.points,
-                np.zeros(len(h.points)), h.threshold)
+                np.zeros(len(h.points)), h.threshold, None if h.weights is None else RowWeights(h.weights))
 
 
 def as_checked(h: SmallHead, head: Head, rows: tuple[int, ...], count: int, relabels: bool) -> checked.Head:
@@ -76,4 +84,5 @@ def as_checked(h: SmallHead, head: Head, rows: tuple[int, ...], count: int, rela
         codes=Codes(h.codes.tolist(), h.label.tolist(), head.Y.tolist()), loss=row_loss("squared"), k=head.k, m=head.m,
         biased=True, bias_decay=bool(head.decayed[-1]), decay=arb(head.weight_decay), remaining=head.remaining,
         evaluated=points, lengths=[norm(r).upper() for r in points.tolist()], threshold=head.threshold,
-        today=head.today.tolist(), moving=rows, count=count, relabels=relabels)
+        today=head.today.tolist(), moving=rows, count=count, relabels=relabels,
+        weights=None if h.weights is None else [arb(c) for c in h.weights.tolist()])

@@ -20,6 +20,7 @@ HINGED = SYSTEM + "boxes/losses.py"
 PAIRED, JUDGED = SYSTEM + "paired.py", THEOREM + "refitted/judge_pairs.py"
 TWO_ROWS, BY_MATRIX = (CHECK + f"squared/{name}.py" for name in ("two_rows", "refits"))
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
+ROOTED, ROOTS = THEOREM + "squared/rooted.py", CHECK + "squared/roots.py"
 BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
 LABELS, DELETIONS = (THEOREM + f"{name}.py" for name in ("squared_labels", "squared_deletions"))
 
@@ -51,9 +52,9 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("labels: one more than tolerated", LABELS, "lower >= count, {}", "lower >= count - 1, {}", ("rows_squared_labels@0",)),
     Mutant("contrasts: a rival dropped", CONTRASTS, "for b in range(outputs) if b != today", "for b in range(outputs - 1) if b != today", ("rows_squared_labels@10",)),
     Mutant("contrasts: the threshold forgotten", CONTRASTS, "1.0 if today == 1 else -1.0, threshold)", "1.0 if today == 1 else -1.0, 0.0)", ("rows_squared_labels@1",)),
-    Mutant("labels: free intercept as decayed", LABELS, "head.mu(), head.decayed, head.phi_rad)", "head.mu(), head.decayed | True, head.phi_rad)", ("rows_squared_labels@1",)),
+    Mutant("labels: free intercept as decayed", ROOTED, "head.mu(deleted), head.decayed, rad", "head.mu(deleted), head.decayed | True, rad", ("rows_squared_labels@1",)),
     # D4
-    Mutant("deletions: decay of all rows", DELETIONS, "ridge(head.phi, head.mu(count), head.decayed)", "ridge(head.phi, head.mu(0), head.decayed)", ("rows_squared_deletions@12",)),
+    Mutant("deletions: decay of all rows", DELETIONS, "system_of(head, count)", "system_of(head, 0)", ("rows_squared_deletions@51",)),
     Mutant("deletions: leverage not divided by", NODE, "node.z - ci * (ri / D)", "node.z - ci * ri", ("rows_squared_deletions@0",)),
     Mutant("deletions: x without leverage", NODE, "x, y = node.r / D, node.c / D", "x, y = node.r, node.c", ("rows_squared_deletions@0",)),
     Mutant("deletions: pairs dropped", NODE, "w = first + top_sums(pairs, k - 1) + third", "w = first + third", ("rows_squared_deletions@3",)),
@@ -62,13 +63,13 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("deletions: the sum of k − 1 terms", WALK, "np.arange(len(w) + 1) + k, len(w)", "np.arange(len(w) + 1) + k - 1, len(w)", ("rows_squared_deletions@3",)),
     Mutant("deletions: a child forgets its brothers' rows", WALK, "            left[i] = False\n", "            left[order] = False\n", ("rows_squared_deletions@10",)),
     Mutant("deletions: the last child is missing", WALK, "        for i in order:\n", "        for i in order[:-1]:\n", ("rows_squared_deletions@18",)),
-    Mutant("shared tree: decay of all rows", SHARED + "method.py", "ridge(head.phi, head.mu(count), head.decayed)", "ridge(head.phi, head.mu(0), head.decayed)", ("rows_squared_tree@9",)),
+    Mutant("shared tree: decay of all rows", SHARED + "method.py", "system_of(head, count)", "system_of(head, 0)", ("rows_squared_tree@9",)),
     Mutant("shared tree: a contrast keeps its value", SHARED + "state.py", "state.z - c_own * (own / D)", "state.z", ("rows_squared_tree@0",)),
     Mutant("shared tree: x without leverage", SHARED + "sums.py", "/ (1.0 - state.d[rows]))", "/ 1.0)", ("rows_squared_tree@0",)),
     Mutant("shared tree: no remainder of the comparison", SHARED + "sums.py", "(np.abs(c) + ec[:, None]) * found.xi[rows] * RAISE", "0.0 * found.xi[rows]", ("rows_squared_tree@1",)),
     Mutant("shared tree: a sum of one fewer", SHARED + "walk.py", "holds(state, found, self.C, self.pairs, at, k)", "holds(state, found, self.C, self.pairs, at, max(k - 1, 1))", ("rows_squared_tree@1",)),
     Mutant("shared tree: no children", SHARED + "walk.py", "range(state.start, int(needed.max(initial=-1)))", "range(0)", ("rows_squared_tree@0",)),
-    Mutant("aside: decay of all rows", ASIDE + "both.py", "head.phi[kept], head.mu(whole.count)", "head.phi[kept], head.mu(0)", ("rows_squared_aside@6",)),
+    Mutant("aside: decay of all rows", ASIDE + "both.py", "system_of(head, whole.count, kept)", "system_of(head, 0, kept)", ("rows_squared_aside@6",)),
     Mutant("aside: squares cost nothing", ASIDE + "sums.py", "0.25 * (s * reached + gained / s) * RAISE", "0.0 * reached", ("rows_squared_aside@2",)),
     Mutant("aside: the contrast of all rows alone", ASIDE + "sums.py", "+ (rest.z - rest.ez)[at]", "+ (whole.root.z - whole.root.ez)[at]", ("rows_squared_aside@3",)),
     Mutant("aside: a sum of one fewer", ASIDE + "sums.py", "w.shape[1] - m, axis=1)[:, w.shape[1] - m :] if m < w.shape[1] else w", "w.shape[1] - max(m - 1, 1), axis=1)[:, w.shape[1] - max(m - 1, 1) :]", ("rows_squared_aside@9",)),
@@ -200,4 +201,17 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check energy: one change fewer", CHECK + "energy/replay.py", "k = min(lines.head.count, len(lines.head.moving))", "k = max(1, min(lines.head.count, len(lines.head.moving)) - 1)", ("rows_energy@3",)),
     Mutant("check cells: one change fewer", CHECK + "cells.py", "lost = _top(most, left)", "lost = _top(most, max(left - 1, 0))", ("rows_cells@5",)),
     Mutant("check softmax: one change fewer", CHECK + "softmax_box.py", "changes, min(head.count, f), R)", "changes, max(min(head.count, f) - 1, 1), R)", ("rows_softmax_box@23",)),
+    # D4h
+    Mutant("weighed: targets without roots", ROOTED, "Y=head.Y * roots[:, None]", "Y=head.Y", ("heads_squared_weighed_deletions@5",)),
+    Mutant("weighed: weights in the place of roots", ROOTED, "np.asarray(np.sqrt(c))", "np.asarray(c)", ("heads_squared_weighed_deletions@3",)),
+    Mutant("weighed: codes without roots", CONTRASTS, "high, low, largest = high * roots, low * roots,", "high, low, largest = high, low,", ("heads_squared_weighed_labels@0",)),
+    Mutant("weighed: moved targets without roots", LABELS, "found * self.roots[rows, None]", "found", ("heads_squared_weighed_labels@6",)),
+    Mutant("check weighed: the decay stays", CHECK + "squared/ridge.py", "mu * roots.least", "mu", ("heads_squared_weighed_labels@1",)),
+    Mutant("check weighed: targets without roots", ROOTS, "[t * number for t, number", "[t << BITS for t, number", ("heads_squared_weighed_deletions@3",)),
+    Mutant("check weighed: codes with the least root", CHECK + "squared_labels.py", "[x * roots.numbers[i] for i, x", "[x * min(roots.numbers) for i, x", ("heads_squared_weighed_labels@2",)),
+    Mutant("check weighed: rows without roots", ROOTS, "[x * number >> BITS for x in line]", "list(line)", ("heads_squared_weighed_deletions@0",)),
+    Mutant("check weighed: weights that go by the labels", ROOTS, "head.labelled is not None and head.relabels", "False", ("heads_squared_weighed_labels@0",)),
+    Mutant("check weighed: hat matrix of bare rows", CHECK + "squared_deletions.py", "system.roots and system.roots.of(rows)", "None", ("heads_squared_weighed_deletions@0",)),
+    Mutant("check weighed: rows set aside without roots", CHECK + "squared_aside/both.py", "None if roots is None else roots.of(gone)", "None", ("heads_squared_weighed_deletions@0",)),
+    Mutant("check weighed: columns of bare rows", CHECK + "squared_tree/root.py", "own_roots = system.roots and system.roots.of(named)", "own_roots = None", ("heads_squared_weighed_deletions@5",)),
 )

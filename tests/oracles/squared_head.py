@@ -20,18 +20,22 @@ def q(x: float | Fraction) -> fmpq:
 
 
 @lru_cache(maxsize=1000)
-def _solver(phi: tuple[tuple[float, ...], ...], mu: float | Fraction, decayed: tuple[bool, ...]) -> fmpq_mat | None:
+def _solver(phi: tuple[tuple[float, ...], ...], mu: float | Fraction, decayed: tuple[bool, ...],
+            weights: tuple[float, ...] | None = None) -> fmpq_mat | None:
     """`(p, n)`: what targets are multiplied by, the same for all of them; None where the normal matrix is singular."""
     p = len(decayed)
     A = fmpq_mat(len(phi), p, [q(x) for row in phi for x in row])
-    H = A.transpose() * A + fmpq_mat(p, p, [q(mu) if a == b and decayed[a] else fmpq(0)
-                                            for a in range(p) for b in range(p)])
-    return None if H.det() == 0 else H.solve(A.transpose())
+    across = A.transpose() if weights is None else fmpq_mat(
+        p, len(phi), [q(c) * q(row[a]) for a in range(p) for row, c in zip(phi, weights, strict=True)])
+    H = across * A + fmpq_mat(p, p, [q(mu) if a == b and decayed[a] else fmpq(0)
+                                     for a in range(p) for b in range(p)])
+    return None if H.det() == 0 else H.solve(across)
 
 
-def refit(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool]) -> fmpq_mat | None:
-    """`(p, k)` exact minimiser; None where the normal matrix is singular."""
-    solver = _solver(tuple(map(tuple, phi)), mu, tuple(map(bool, decayed)))
+def refit(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool],
+          weights: Sequence[float] | None = None) -> fmpq_mat | None:
+    """`(p, k)` exact minimiser; None where the normal matrix is singular; rows may carry weights."""
+    solver = _solver(tuple(map(tuple, phi)), mu, tuple(map(bool, decayed)), None if weights is None else tuple(weights))
     if solver is None:
         return None
     return solver * fmpq_mat(len(Y), len(Y[0]), [q(x) for row in Y for x in row])
@@ -59,13 +63,14 @@ def relabelled(Y: Floats, codes: Floats, may: Sequence[Sequence[int]], m: int) -
 
 
 def tolerated_labels(phi: Floats, Y: Floats, mu: float, decayed: Sequence[bool], e: Sequence[float], today: int,
-                     codes: Floats, may: Sequence[Sequence[int]], threshold: float = 0.0) -> tuple[int, int]:
+                     codes: Floats, may: Sequence[Sequence[int]], threshold: float = 0.0,
+                     weights: Sequence[float] | None = None) -> tuple[int, int]:
     """The most changes that no way flips, where a tie counts as flipped, and where it does not."""
     strict = loose = None
     rows = sum(1 for choice in may if choice)
     for m in range(rows + 1):
         worst = min(margin(W, e, today, threshold) for T in relabelled(Y, codes, may, m)
-                    if (W := refit(phi, T, mu, decayed)) is not None)
+                    if (W := refit(phi, T, mu, decayed, weights)) is not None)
         if worst <= 0 and strict is None:
             strict = m - 1
         if worst < 0 and loose is None:
@@ -74,12 +79,14 @@ def tolerated_labels(phi: Floats, Y: Floats, mu: float, decayed: Sequence[bool],
 
 
 def worst_deletion(phi: Floats, Y: Floats, mus: Sequence[float | Fraction], decayed: Sequence[bool], e: Sequence[float],
-                   today: int, rows: Sequence[int], m: int, threshold: float = 0.0) -> Fraction | None:
+                   today: int, rows: Sequence[int], m: int, threshold: float = 0.0,
+                   weights: Sequence[float] | None = None) -> Fraction | None:
     """The least margin after exactly m of the rows are left out; None where a refit is not unique."""
     worst = None
     for gone in combinations(rows, m):
         left = [i for i in range(len(phi)) if i not in gone]
-        W = refit([phi[i] for i in left], [Y[i] for i in left], mus[m], decayed) if left else (
+        own = None if weights is None else [weights[i] for i in left]
+        W = refit([phi[i] for i in left], [Y[i] for i in left], mus[m], decayed, own) if left else (
             fmpq_mat(len(decayed), len(Y[0])) if all(decayed) and mus[m] > 0 else None)
         if W is None:
             return None

@@ -65,6 +65,8 @@ class Head:
         weights: of the rows in the sum; None: all 1.
         fine: whether gradients are enclosed by products that take three times as long and hardly round.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
+        share: every entry of true rows and targets is within that of itself: 0, but for those times roots of weights
+            (:mod:`certify.theorems.head.rows.squared.rooted`).
     """
 
     phi: Array
@@ -83,6 +85,7 @@ class Head:
     weights: Weighing | None = None
     new: int = 0
     fine: bool = False
+    share: float = 0.0
 
     @property
     def uneven(self) -> bool:

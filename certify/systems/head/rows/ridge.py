@@ -42,6 +42,8 @@ class Ridge:
         reach: `‖R·|·|`columns`‖` and `‖|R|·`row norms of H`‖`, for the errors of a residual.
         longest: bound of the largest length of a row.
         held: an array beside the rows, and the sums of its products with them that were found by the way.
+        share: every entry of the true rows, and of targets that go with them, is within that of itself; `loose` counts
+            it for the rows.
     """
 
     rows: Rows
@@ -57,6 +59,7 @@ class Ridge:
     reach: tuple[float, float]
     longest: float
     held: tuple[Array, Array] | None = None
+    share: float = 0.0
 
     @property
     def n(self) -> int:
@@ -114,7 +117,7 @@ def unit_of(rows: Rows) -> float:
 
 
 def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None,
-          readers: Readers | None = None, beside: Array | None = None) -> Ridge | str:
+          readers: Readers | None = None, beside: Array | None = None, share: float = 0.0) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:
@@ -124,6 +127,7 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
         phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
         readers: of the rows; None: whoever asks.
         beside: `(n, k)` array whose products with the rows are wanted too, which saves a reading.
+        share: every entry of the true rows is within that of itself, as of roots of weights.
 
     >>> found = ridge(np.array([[1.0, 1.0], [-1.0, 1.0]]), (1.0, 0.0), np.array([True, False]))
     >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
@@ -151,7 +155,10 @@ def ridge(phi: Array | Source, mu: tuple[float, float], decayed: NDArray[np.bool
     squares = scale * scale
     H[np.diag_indices_from(H)] += decay * squares
     diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
+    if share:  # norms are at least FLOOR, which pays for what underflows
+        loose += share * float(fp.row_norms(found.columns()[None, :])[0]) * RAISE
     made = factored(rows, found.longest, loose, H, found.columns(), unit_of(rows), diagonal)
+    made = made if isinstance(made, str) or not share else replace(made, share=share)
     sums = found.sums()
     return made if isinstance(made, str) or beside is None or sums is None else replace(made, held=(beside, sums))
 
@@ -202,6 +209,19 @@ def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solv
         part = _solved(system, points[some], None if points_rad is None else points_rad[some])
         u[some], off[some], size[some] = part.u, part.off, part.size
     return Solved(u, off, size)
+
+
+def solve_rows(system: Ridge, rows: Array) -> Solved:
+    """The same for rows of training data, known within the share of themselves that the system's are.
+
+    Args:
+        system: the normal matrix.
+        rows: `(r, p)`, its own or others of their kind.
+    """
+    if not system.share:
+        return solve(system, rows)
+    away = system.share * fp.row_norms(rows * system.scale) * (RAISE * RAISE)  # in scaled columns
+    return solve(system, rows, away / float(system.scale.max()) * RAISE)
 
 
 def _solved(system: Ridge, points: Array, points_rad: Array | None) -> Solved:

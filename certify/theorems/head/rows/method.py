@@ -24,6 +24,9 @@ Mask = NDArray[np.bool_]
 INEXACT: Final = "inputs of the last layer are inexact, known within a radius, and it needs them exactly"
 """Why a method is not for a last layer behind others: these give its inputs up to rounding."""
 
+BALANCED: Final = "the weights are balanced, and every change of rows changes all of them"
+"""Why a method is not for weights that do not stay."""
+
 STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "group_tree": "a step for each group, and a tree over the groups that pull most",
     "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
@@ -36,7 +39,8 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
     "softmax_two_labels": "choices one by one", "softmax_sums": "sums of single steps",
     "softmax_three_labels": "choices one by one", "label_triples": "choices one by one",
-    "pair_table": "a table of all pairs",
+    "pair_table": "a table of all pairs", "squared_by_counts": "sums of influences",
+    "squared_relabelled": "sums of influences",
     "softmax_pairs": "rows two by two",
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
     "step_sums": "sums of single refits", "label_sums": "sums of single refits",

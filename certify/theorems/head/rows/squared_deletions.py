@@ -17,12 +17,13 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import Ridge, ridge, solve
+from certify.systems.head.rows.ridge import Ridge, solve, solve_rows
 from certify.theorems.head.rows.flips import Found
-from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+from certify.theorems.head.rows.method import BALANCED, INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
 from certify.theorems.head.rows.squared.node import Node
 from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.rooted import rooted, system_of
 from certify.theorems.head.rows.squared.spectral import Spectral, deleted_at_once, largest_block
 from certify.theorems.head.rows.squared.tree import Comparisons, Record, Walk
 from certify.theorems.head.rows.squared.witness import Grown, witness
@@ -59,6 +60,7 @@ class SquaredDeletions(Method):
     """Deleted rows of a squared-loss head (D4)."""
 
     name: ClassVar[str] = "squared_deletions"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether rows are deleted, the loss is squared and features are exact."""
@@ -66,6 +68,8 @@ class SquaredDeletions(Method):
             return f"the refit has a closed form with the squared loss; the loss is {head.loss.name}"
         if change.relabels:
             return "labels change, and no rows are deleted"
+        if head.weights is not None and head.weights.balanced:
+            return BALANCED
         if head.phi_rad.any():
             return INEXACT
         if not len(change.rows):
@@ -75,15 +79,15 @@ class SquaredDeletions(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""
         try:
-            return self._proved(head, change, todo, budget)
+            return self._proved(rooted(head), change, todo, budget, Found(head))
         except EnclosureError:
             return None
 
-    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
+    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget, found: Found) -> Part:
         """With `remaining` every number of deletions has a weight decay and a bound of its own."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
-        proved, found = todo.copy(), Found(head)
+        proved = todo.copy()
         grown: list[Grown] = []
         why = ""
         for size in range(count + 1) if head.remaining else (count,):
@@ -162,13 +166,13 @@ def _flip(head: Head, base: Base, gone: Ints, found: Found) -> None:
 
 def base_of(head: Head, rows: Ints, count: int) -> Base | None:
     """The refit on all rows with the decay after `count` deletions; None where it is not proved unique."""
-    system = ridge(head.phi, head.mu(count), head.decayed)
+    system = system_of(head, count)
     if isinstance(system, str):
         return None
     outputs = Outputs(system, head.Y)
     if len(rows) > DENSE:
         return Base(system, outputs, None, 0.0, count)
-    solved = solve(system, head.phi[rows])
+    solved = solve_rows(system, head.phi[rows])
     K = solved.u @ system.rows[rows].T
     size, off = float(solved.size.max(initial=0.0)), float(solved.off.max(initial=0.0))
     error = fp.dot_unit(system.p) * system.longest * size + off

@@ -21,11 +21,12 @@ from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
+from certify.systems.head.rows.ridge import Ridge, Solved, solve
 from certify.theorems.head.rows.flips import OPEN, Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, swing
 from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.rooted import rooted, roots_of, system_of
 
 FIRST = 1024
 """Largest numbers of a row that are sorted first; four times as many wherever these do not reach the margin."""
@@ -45,11 +46,23 @@ class Targets:
         Y: `(n, k)`.
         codes: `(c, k)`.
         open_codes: `(n, c)` codes that a row may be given; rows without one do not change.
+        roots: `(n,)` near the roots of the weights of the rows (D4h); None: all count the same.
     """
 
     Y: Array
     codes: Array
     open_codes: Bools
+    roots: Array | None = None
+
+    @property
+    def rooted(self) -> Array:
+        """Targets as the system has them."""
+        return self.Y if self.roots is None else self.Y * self.roots[:, None]
+
+    def moved(self, rows: Ints, codes: Ints) -> Array:
+        """By how much targets of the system move where rows get codes."""
+        found: Array = self.codes[codes] - self.Y[rows]
+        return found if self.roots is None else found * self.roots[rows, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +117,15 @@ class Labels:
     def __init__(self, system: Ridge, targets: Targets) -> None:
         self.system, self.targets = system, targets
         self.rows: Ints = np.flatnonzero(targets.open_codes.any(axis=1))
-        self.outputs = Outputs(system, targets.Y)
+        self.outputs = Outputs(system, targets.rooted)
         self._swings: dict[Contrast, Swing] = {}
 
     def swing(self, contrast: Contrast) -> Swing:
         """Swings of the rows that may change, kept: every evaluation row of a class asks for them."""
         if contrast not in self._swings:
             t = self.targets
-            self._swings[contrast] = swing(contrast, t.Y[self.rows], t.codes, t.open_codes[self.rows])
+            roots = None if t.roots is None else t.roots[self.rows]
+            self._swings[contrast] = swing(contrast, t.Y[self.rows], t.codes, t.open_codes[self.rows], roots)
         return self._swings[contrast]
 
     def influences(self, solved: Solved) -> Iterator[tuple[int, Point]]:
@@ -255,6 +269,7 @@ class SquaredLabels(Method):
     """Changed labels of a squared-loss head: every number at once (D3)."""
 
     name: ClassVar[str] = "squared_labels"
+    weighs: ClassVar[bool] = True
 
     def takes(self, change: Change) -> Change | str:
         """Stated pairs of labels as they are: each row has codes of its own."""
@@ -268,6 +283,8 @@ class SquaredLabels(Method):
             return "rows are deleted, and no labels change"
         if head.codes is None or head.label is None:
             return "the targets are no labels"
+        if head.weights is not None and head.weights.by_label:
+            return "weights go by the labels, and a row that gets another one then counts differently"
         return ""
 
     def complete(self, head: Head, change: RowChange | PairChange) -> bool:
@@ -295,10 +312,10 @@ def ask(
 ) -> tuple[Labels, Tolerated] | str:
     """The numbers of changes that the points in question tolerate; or why nothing is known."""
     assert head.codes is not None and head.label is not None
-    system = ridge(head.phi, head.mu(), head.decayed, head.phi_rad)
+    system = system_of(rooted(head))
     if isinstance(system, str):
         return system
-    labels = Labels(system, Targets(head.Y, head.codes, change.open_codes(head)))
+    labels = Labels(system, Targets(head.Y, head.codes, change.open_codes(head), roots_of(head)))
     points, radii = head.points[todo], head.points_rad[todo]
     return labels, tolerated(labels, points, head.today[todo], head.threshold, radii, late, count)
 
@@ -313,7 +330,7 @@ def _flips(head: Head, labels: Labels, r: Tolerated, at: Ints, budget: Budget) -
         if found.flipped[at[t]]:
             continue
         one = r.hardest[int(t)]
-        moved = head.codes[one.codes] - head.Y[one.rows]
+        moved = labels.targets.moved(one.rows, one.codes)
         left = waiting[~found.flipped[at[waiting]]]
         b, sides = labels.outputs.changed(r.solved, left, one.rows, moved, head.threshold)
         every = np.full((1, len(head.points)), OPEN)

@@ -33,11 +33,11 @@ CLASSES: Final[Mapping[str, str]] = {
     "cells": "cells:Cells", "deleted_triples": "deleted_triples.method:DeletedTriples",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
-    "label_sums": "label_sums.method:LabelSums",
+    "label_sums": "label_sums.method:LabelSums", "squared_by_counts": "squared.by_counts:SquaredByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums", "squared_relabelled": "squared.relabelled:SquaredRelabelled",
     "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
     "softmax_tree": "softmax_tree:SoftmaxTree", "pair_table": "pair_table.method:PairTable",
     "label_triples": "label_triples.method:LabelTriples", "energy": "energy:Energy",
@@ -84,9 +84,9 @@ LONGER: Final = ("every proof that applies was tried to its end, and more time o
                  "flip longer")
 MENTIONED, SMALL = 3, 3
 
-REWEIGHED = ("every change of rows changes all balanced weights; rows left out and wrong labels of a logistic "
-             "regression of two labels have bounds of their own, and else every choice is refitted")
-COUNTED, TWIN = frozenset({"by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
+REWEIGHED = ("every change of rows changes all balanced weights; rows left out, and wrong labels of a logistic "
+             "regression of two labels, have bounds of their own, and else every choice is refitted")
+COUNTED, TWIN = frozenset({"by_counts", "squared_by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,11 +148,12 @@ class Shared:
 def _walked(head: Head, system: Ridge, trees: Trees, base: int, at: list[int], count: int) -> list[bool]:
     """Which points are proved by their trees."""
     rows = sorted(head.moving)
-    K, eK = hat(system, [head.rows[i] for i in rows])
+    K, eK = hat(system, [head.rows[i] for i in rows], system.roots and system.roots.of(rows))
     evaluated = head.evaluated.tolist()
     points, loose = nearest([evaluated[j] for j in at])
     solutions = system.solutions(points, loose)
     shared, sides = Shared(trees.vectors[base]), Sides(head, system, rows)
+    half = system.roots.half if system.roots else 0  # vectors are stated for residuals times roots of the weights
     found = []
     for place, q in enumerate(influences(system, solutions)):
         j, good = at[place], True
@@ -160,7 +161,7 @@ def _walked(head: Head, system: Ridge, trees: Trees, base: int, at: list[int], c
         for c, b in enumerate(others):
             root, unit = sides.root(K, eK, head.today[j], b, solutions[place], [q[i] for i in rows])
             records = trees.of(base, j, c)
-            walk = Walk(shared, records, frozenset((head.today[j], b)), unit)
+            walk = Walk(shared, records, frozenset((head.today[j], b)), unit + half)
             good = good and walk.proves(root, count, ()) and next(records, None) is None
         found.append(good)
     return found

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import norm
+from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
@@ -22,6 +22,7 @@ from certify.check.theorems.head.rows.changes.pairs import Pairs
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.squared import Squared
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Solution, influences, nearest, ridge_of
+from certify.check.theorems.head.rows.squared.roots import Roots, weighed
 from certify.format.refusal import Invalid
 
 SAMPLE = 1024
@@ -37,6 +38,7 @@ class Swings:
         high, low: of the rows that may change, old less the least and the largest new contrast.
         top: the largest of these in size.
         offset: exact.
+        wrong, each: what the old ones err by in length, and any other number here, in units of 1.
     """
 
     old: list[int]
@@ -45,6 +47,8 @@ class Swings:
     top: int
     bits: int
     offset: Fraction
+    wrong: arb = ZERO
+    each: arb = ZERO
 
     @cached_property
     def length(self) -> arb:
@@ -63,7 +67,7 @@ def weights_of(today: int, b: int, k: int) -> list[int]:
 
 
 def swings(weights: Sequence[int], offset: Fraction, Y: Sequence[Sequence[float]], codes: Sequence[Sequence[float]],
-           may: Sequence[Sequence[int]], rows: Sequence[int]) -> Swings:
+           may: Sequence[Sequence[int]], rows: Sequence[int], roots: Roots | None = None) -> Swings:
     """Swings of the rows, exactly: targets are floats.
 
     Args:
@@ -72,6 +76,7 @@ def swings(weights: Sequence[int], offset: Fraction, Y: Sequence[Sequence[float]
         Y, codes: targets, and those that labels stand for.
         may: for each row that may change the numbers of its codes, at least one.
         rows: numbers of these rows.
+        roots: by which targets and codes of a row are multiplied; None: 1.
     """
     new = [contrast(weights, c) for c in codes]
     old = [contrast(weights, y) for y in Y]
@@ -80,8 +85,14 @@ def swings(weights: Sequence[int], offset: Fraction, Y: Sequence[Sequence[float]
     one = 1 << bits
     high = [int((old[i] - extremes[tuple(m)][0]) * one) for i, m in zip(rows, may, strict=True)]
     low = [int((old[i] - extremes[tuple(m)][1]) * one) for i, m in zip(rows, may, strict=True)]
+    old_whole, each = [int(t * one) for t in old], ZERO
     top = max((abs(x) for x in (*high, *low)), default=0)
-    return Swings([int(t * one) for t in old], high, low, top, bits, offset)
+    if roots is not None:
+        each = (arb(top) * scale(bits) * roots.off).upper()
+        high, low = ([x * roots.numbers[i] for i, x in zip(rows, some, strict=True)] for some in (high, low))
+        top = max((abs(x) for x in (*high, *low)), default=0)
+    old_whole, bits, wrong = weighed(roots, old_whole, bits)
+    return Swings(old_whole, high, low, top, bits, offset, wrong, each)
 
 
 def largest_drops(q: Sequence[fmpz], s: Swings, size: int) -> list[int]:
@@ -122,12 +133,14 @@ class Margins:
     def left(self, taken: int, k: int) -> arb:
         """The condition after k changes that take `taken` from it: a ball.
 
-        Influences err by `off` as one vector: the whole by `|old|·off`, k terms by `top·√k·off`.
+        Influences err by `off` as one vector: the whole by `|old|·off`, k terms by `top·√k·off`; and old contrasts and
+        swings by what roots of weights err by, times influences.
         """
         return self.value - taken * self.unit + arb(0, 1) * self._error(k)
 
     def _error(self, k: int) -> arb:
-        return self.off * (self.s.length + self.s.top * arb(k).sqrt() * scale(self.s.bits))
+        rough = (self.length + self.off) * (self.s.wrong + self.s.each * arb(k).sqrt())
+        return self.off * (self.s.length + self.s.top * arb(k).sqrt() * scale(self.s.bits)) + rough
 
     def far(self, k: int) -> bool:
         """Whether the condition holds after any k changes, by the length of the influences alone.
@@ -204,7 +217,7 @@ class Labels:
         if (today, b) not in self._kept:
             weights = weights_of(today, b, len(self.Y[0]))
             offset = weights[0] * self.threshold if b < 0 else Fraction(0)
-            s = swings(weights, offset, self.Y, self.codes, self.may, self.rows)
+            s = swings(weights, offset, self.Y, self.codes, self.may, self.rows, self.system.roots)
             column = fmpz_mat(len(s.old), 1, s.old)
             self._kept[today, b] = (s, self.system.phi.mid.transpose() * column)
         return self._kept[today, b]

@@ -63,7 +63,7 @@ class Swing:
     largest: float
 
 
-def swing(contrast: Contrast, Y: Array, codes: Array, open_codes: Bools) -> Swing:
+def swing(contrast: Contrast, Y: Array, codes: Array, open_codes: Bools, roots: Array | None = None) -> Swing:
     """Swings of the rows of Y, each of which may become any of its open codes, at least one.
 
     Args:
@@ -71,6 +71,7 @@ def swing(contrast: Contrast, Y: Array, codes: Array, open_codes: Bools) -> Swin
         Y: `(r, k)` targets.
         codes: `(c, k)` targets that a label stands for.
         open_codes: `(r, c)`.
+        roots: `(r,)` by which targets and codes are multiplied, relatively within 4u; None: 1.
     """
     old, new = contrast.of(Y), contrast.of(codes)[None, :]
     least = np.where(open_codes, new, np.inf).min(axis=1)
@@ -79,9 +80,13 @@ def swing(contrast: Contrast, Y: Array, codes: Array, open_codes: Bools) -> Swin
     sizes = np.abs(high).max(initial=0.0), np.abs(low).max(initial=0.0), np.abs(old).max(initial=0.0)
     parts = (*sizes, float(np.abs(new).max()))
     exact = all(_is_exact(x, contrast) for x in (Y, codes)) and _differences_exact(old, least, most)
-    coarse = 0.0 if exact else 4 * U * sum(map(float, parts))
+    coarse, largest = 0.0 if exact else 4 * U * sum(map(float, parts)), float(max(sizes[:2]))
+    if roots is not None:  # of what the true differences times the true roots err by
+        most = float(roots.max(initial=0.0)) * (1 + 8 * U)
+        high, low, largest = high * roots, low * roots, largest * most * RAISE
+        coarse = (coarse * most + 8 * U * largest) * RAISE + fp.FLOOR
     return Swing(high, high if np.array_equal(high, low) else low, coarse,
-                 float(fp.require_finite(np.array(max(sizes[:2])), "targets")) + coarse)
+                 float(fp.require_finite(np.array(largest), "targets")) + coarse)
 
 
 def _is_exact(X: Array, contrast: Contrast) -> bool:

@@ -51,7 +51,7 @@ def factor(system: Ridge, rows: Ints) -> Factor:
     """That of some rows."""
     A = system.rows.products(system.R.T)
     A = A if len(rows) == len(A) else A[rows]
-    wrong = fp.dot_unit(system.p) * system.longest * system.size_R * RAISE
+    wrong = (fp.dot_unit(system.p) * system.longest + system.loose) * system.size_R * RAISE
     length = (float(fp.row_norms(A).max(initial=0.0)) + wrong) * RAISE
     return Factor(A, wrong, length, entry_error(system, wrong, length))
 

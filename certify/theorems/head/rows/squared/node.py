@@ -31,6 +31,7 @@ class Node:
         r, c: `(n,)`.
         z: the contrast, which has to stay positive.
         errors: of K, r, c (every entry) and z.
+        signs: `(n,)` 1 or −1, the diagonal matrix in the place of the identity in `I − K` (D4i); None: the identity.
     """
 
     K: Array
@@ -38,10 +39,17 @@ class Node:
     c: Array
     z: float
     errors: tuple[float, float, float, float]
+    signs: Array | None = None
 
     def part(self, rows: Ints) -> Node:
         """The same with some rows that may go."""
-        return Node(self.K[np.ix_(rows, rows)], self.r[rows], self.c[rows], self.z, self.errors)
+        signs = None if self.signs is None else self.signs[rows]
+        return Node(self.K[np.ix_(rows, rows)], self.r[rows], self.c[rows], self.z, self.errors, signs)
+
+    @property
+    def pivots(self) -> Array:
+        """`D_i`: the diagonal of what is inverted."""
+        return np.asarray((1.0 if self.signs is None else self.signs) - np.diagonal(self.K))
 
     @property
     def least(self) -> float:
@@ -60,20 +68,23 @@ def without(node: Node, i: int, rest: Ints) -> Node | None:
     `K + K_iK_iᵀ/D`, `r + K_i r_i/D`, `c + K_i c_i/D`, `z − c_i r_i/D` with `D = 1 − K_ii`.
     """
     eK, er, ec, ez = node.errors
-    D = 1.0 - float(node.K[i, i])
-    low = (D - eK) * (1 - 4 * U)
+    D = float(node.pivots[i])
+    low = (abs(D) - eK) * (1 - 4 * U)
     if not low > 1e-9:
         return None
     k, ri, ci = node.K[rest, i], float(node.r[i]), float(node.c[i])
     top = float(np.abs(k).max(initial=0.0))
     K = node.K[np.ix_(rest, rest)] + np.outer(k, k / D)
+    most = 1.0 if node.signs is None else _largest(node.K)
     step = _quotient(top, eK, top, eK, low, eK)
-    errors = (eK + step + 4 * U * (1 + top * top / low),
+    errors = (eK + step + 4 * U * (most + top * top / low),
               er + _quotient(top, eK, abs(ri), er, low, eK) + 4 * U * (_largest(node.r) + top * abs(ri) / low),
               ec + _quotient(top, eK, abs(ci), ec, low, eK) + 4 * U * (_largest(node.c) + top * abs(ci) / low),
               ez + _quotient(abs(ci), ec, abs(ri), er, low, eK) + 4 * U * (abs(node.z) + abs(ci * ri) / low))
     a, b, g, d = (e * RAISE + fp.FLOOR for e in errors)
-    return Node(K, node.r[rest] + k * (ri / D), node.c[rest] + k * (ci / D), node.z - ci * (ri / D), (a, b, g, d))
+    signs = None if node.signs is None else node.signs[rest]
+    r, c = node.r[rest] + k * (ri / D), node.c[rest] + k * (ci / D)
+    return Node(K, r, c, node.z - ci * (ri / D), (a, b, g, d), signs)
 
 
 def _quotient(a: float, ea: float, b: float, eb: float, low: float, eD: float) -> float:
@@ -120,7 +131,7 @@ def compare(node: Node, k: int, known: Array | None = None) -> Compared | None:
         known: a ξ that was proved for the same node before; its inequality is not asked again.
     """
     eK, er, _, _ = node.errors
-    low = (1.0 - np.diagonal(node.K) - eK) * (1 - 4 * U)
+    low = (np.abs(node.pivots) - eK) * (1 - 4 * U)
     if not (low > 1e-6).all():
         return None
     if k <= 1 or known is not None:
@@ -172,7 +183,7 @@ def row_terms(node: Node, k: int, with_pairs: bool, found: Compared) -> tuple[Ar
     `y = c/D` and `P_il = ½K_il(y_i x_l + y_l x_i)`: the second order keeps its signs (D4, step 3).
     """
     eK, er, ec, _ = node.errors
-    D, floor = 1.0 - np.diagonal(node.K), float(found.low.min(initial=1.0))
+    D, floor = node.pivots, float(found.low.min(initial=1.0))
     x, y = node.r / D, node.c / D
     most_c, most_x, most_y = _largest(node.c), _largest(x), _largest(y)
     ex = ((er + most_x * eK) / floor + 4 * U * most_x) * RAISE

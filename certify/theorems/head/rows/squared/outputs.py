@@ -32,6 +32,9 @@ class Residuals:
 class Outputs:
     """Outputs of the refit to targets Y.
 
+    Where rows are times roots of weights, so are targets, and a share of them is not known (D4h): τ, which moves an
+    output by `q·τ` and all residuals by `(I − K)τ`.
+
     Args:
         system: the normal matrix.
         Y: `(n, k)`.
@@ -50,7 +53,7 @@ class Outputs:
         Z = u @ self.b
         weight = (np.abs(u) @ self.system.columns) * fp.sum_up(self.system.p)
         each = fp.dot_unit(self.system.p) * size[:, None] * self.lengths
-        each += (self.unit * weight + off)[:, None] * self.sizes
+        each += (self.unit * weight + off + self.system.share * (weight + off))[:, None] * self.sizes
         error = contrast.size(each) + 2 * U * (contrast.size(np.abs(Z)) + abs(contrast.offset))
         value = contrast.of(Z) - contrast.sign * contrast.offset
         error = fp.require_finite(error * (RAISE * RAISE), "margins")
@@ -65,7 +68,7 @@ class Outputs:
             solved: of the points.
             at: which of them.
             rows: rows whose targets move.
-            moved: `(r, k)` by how much, each rounded once.
+            moved: `(r, k)` by how much, each rounded once, or within the system's share of itself.
             threshold: of one output.
 
         Returns:
@@ -76,7 +79,8 @@ class Outputs:
         u, size = solved.u[at], solved.size[at][:, None]
         Z, weight = u @ b, ((np.abs(u) @ s.columns) * fp.sum_up(s.p))[:, None]
         away = self.unit * self.sizes + (fp.dot_unit(len(rows)) + 4 * U) * own
-        error = solved.off[at][:, None] * (self.sizes + own) + weight * away
+        off = solved.off[at][:, None]
+        error = (off + s.share * (weight + off)) * (self.sizes + own) + weight * away
         error += (fp.dot_unit(s.p) + 4 * U) * size * fp.row_norms(np.ascontiguousarray(b.T))
         error = (error + 4 * U * (np.abs(Z) + abs(threshold))) * (RAISE * RAISE)
         if not np.isfinite(error).all():
@@ -117,6 +121,7 @@ class Outputs:
         found = solve(s, self.b.T / s.scale)
         # what the right-hand side errs by, measured by |Rρ|/√(1 − δ)
         wrong = self.sizes * (self.unit * s.reach[0] + s.loose * s.size_R) / math.sqrt(1 - s.delta)
+        wrong = wrong + s.share * self.sizes
         return Solved(found.u, (found.off + wrong) * (RAISE * RAISE), found.size)
 
     def fitted(self) -> tuple[Array, Array, Array]:

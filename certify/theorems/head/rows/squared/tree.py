@@ -118,7 +118,7 @@ class Walk:
 
     def _branch(self, node: Node, rows: Ints, k: int, gone: tuple[int, ...]) -> bool:
         """The number of rows set apart with the fewest children; comparisons get better as it grows."""
-        rough = np.argsort(-np.diagonal(node.K), kind="stable")
+        rough = np.argsort(-np.diagonal(node.K) if node.signs is None else np.abs(node.pivots), kind="stable")
         best: tuple[Ints, Record] | None = None
         for apart in BARE:
             if apart >= len(rows) or (best is not None and apart >= len(best[0])):

@@ -11,10 +11,11 @@ from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import Ridge, ridge
+from certify.systems.head.rows.ridge import Ridge
 from certify.theorems.head.rows.flips import OPEN, Found
 from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.squared.contrasts import Ints, contrasts
+from certify.theorems.head.rows.squared.rooted import system_of
 
 LARGE = 2**27
 """Rows times points times outputs from which on the search for heads of any loss takes too long to begin."""
@@ -37,7 +38,7 @@ def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, lat
     """For every point in question the rows that take most from a contrast, kept where their refit flips it.
 
     Args:
-        head: of the squared loss.
+        head: of the squared loss, its rows counting the same; `found` may be of the one that has weights.
         change: how many of which rows go.
         todo: `(N,)` the points.
         found: takes what is proved.
@@ -47,7 +48,7 @@ def worst_deletions(head: Head, change: RowChange, todo: Mask, found: Found, lat
     """
     rows = np.array(sorted(change.rows), dtype=np.int64)
     count = min(change.count, len(rows))
-    system = ridge(head.phi, head.mu(count), head.decayed)
+    system = system_of(head, count)
     if isinstance(system, str) or not count:
         return
     fit = _Fit(head, system, rows, count)

@@ -14,9 +14,10 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import Ridge, ridge, solve
+from certify.systems.head.rows.ridge import Ridge, solve_rows
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints
 from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.rooted import system_of
 from certify.theorems.head.rows.squared_tree.root import Influences, Root, root_of
 from certify.theorems.head.rows.squared_tree.state import State
 
@@ -89,7 +90,7 @@ def without(whole: Whole, aside: Ints, late: Callable[[], bool]) -> Both | None:
     gone = rows[aside]
     kept = np.setdiff1d(np.arange(head.n), gone)
     left = np.setdiff1d(np.arange(len(rows)), aside)
-    system = ridge(head.phi[kept], head.mu(whole.count), head.decayed)
+    system = system_of(head, whole.count, kept)
     if isinstance(system, str) or not len(left):
         return None
     outputs = Outputs(system, head.Y[kept])
@@ -103,13 +104,15 @@ def without(whole: Whole, aside: Ints, late: Callable[[], bool]) -> Both | None:
 
 def _left_out(head: Head, system: Ridge, outputs: Outputs, gone: Ints) -> tuple[Array, Array]:
     """Residuals `(a, k)` of the rows set aside at the refit without them, and what each errs by."""
-    solved, every = solve(system, head.phi[gone]), np.arange(len(gone))
+    solved, every = solve_rows(system, head.phi[gone]), np.arange(len(gone))
     R, wrong = np.empty((len(gone), head.k)), np.empty((len(gone), head.k))
     for a in range(head.k):
         low, high = outputs.margins(solved, Contrast(a, -1), every)
         middle = 0.5 * (low + high)
         R[:, a] = head.Y[gone, a] - middle
-        wrong[:, a] = (0.5 * (high - low) + 8 * U * (np.abs(low) + np.abs(high) + np.abs(head.Y[gone, a]))) * RAISE
+        target = np.abs(head.Y[gone, a])
+        wrong[:, a] = (0.5 * (high - low) + 8 * U * (np.abs(low) + np.abs(high) + target)
+                       + head.share * target) * RAISE
     return fp.require_finite(R, "residuals"), wrong + fp.FLOOR
 
 

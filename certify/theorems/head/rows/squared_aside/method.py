@@ -15,10 +15,10 @@ from certify.format.errors import EnclosureError
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import ridge
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Bools, Ints
 from certify.theorems.head.rows.squared.majorant import SQUARE
+from certify.theorems.head.rows.squared.rooted import rooted, system_of
 from certify.theorems.head.rows.squared_aside.both import Both, Whole, whole_of, without
 from certify.theorems.head.rows.squared_aside.sums import comparison_of, coupling, kept
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
@@ -44,6 +44,7 @@ class SquaredAside(Method):
     """Deleted rows of a squared-loss head, many rows set aside together (D4e)."""
 
     name: ClassVar[str] = "squared_aside"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether rows are deleted, the loss is squared, features are exact, and all of the hat matrix is looked at."""
@@ -58,7 +59,7 @@ class SquaredAside(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""
         try:
-            return self._proved(head, change, todo, budget.share(SHARE))
+            return self._proved(rooted(head), change, todo, budget.share(SHARE))
         except EnclosureError:
             return None
 
@@ -84,7 +85,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget) 
     def late() -> bool:
         return budget.left() <= 0
 
-    system = ridge(head.phi, head.mu(count), head.decayed)
+    system = system_of(head, count)
     if isinstance(system, str):
         return "the refit is not proved unique"
     whole = whole_of(head, system, rows, points, late, count) if len(points) else None

@@ -14,10 +14,10 @@ import numpy as np
 from certify.format.errors import EnclosureError
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import ridge
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.rooted import rooted, system_of
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 from certify.theorems.head.rows.squared_deletions import DENSE, SquaredDeletions
 from certify.theorems.head.rows.squared_tree.flipped import label_without
@@ -54,6 +54,7 @@ class SquaredTree(Method):
     """Deleted rows of a squared-loss head, many points at once (D4d)."""
 
     name: ClassVar[str] = "squared_tree"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether rows are deleted, the loss is squared and features are exact."""
@@ -66,16 +67,16 @@ class SquaredTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay; nothing where a bound overflows."""
         try:
-            return self._proved(head, change, todo, budget)
+            return self._proved(rooted(head), change, todo, budget, Found(head))
         except EnclosureError:
             return None
 
-    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
+    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget, found: Found) -> Part:
         """With `remaining` every number of deletions has a weight decay and trees of its own."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
         budget = budget.share(DENSER if len(rows) <= DENSE else SHARE)
-        proved, grown, why, found = todo.copy(), [], "", Found(head)
+        proved, grown, why = todo.copy(), [], ""
 
         def flips(root: Root, open_: Ints) -> Mask:
             left, limit = np.isin(np.arange(len(todo)), root.points[open_]), budget.share(SEARCH)
@@ -103,7 +104,7 @@ def _of_decay(head: Head, rows: Ints, count: int, points: Ints, budget: Budget,
     def late() -> bool:
         return budget.left() <= 0
 
-    system = ridge(head.phi, head.mu(count), head.decayed)
+    system = system_of(head, count)
     if isinstance(system, str):
         return "the refit is not proved unique"
     root = root_of(head, system, rows, points, late, count) if len(points) else None

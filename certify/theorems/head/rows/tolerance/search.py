@@ -94,7 +94,8 @@ class Search:
 
     def climb(self, count: int, proofs: Budget) -> bool:
         """Ask about one more row where one fewer is proved; whether any prediction survives it."""
-        at = np.flatnonzero((self.head.today >= 0) & (self.lower == count - 1) & (self.upper >= count))
+        fewer = self.lower == count - 1 if count > 1 else self.lower < 1  # what survives any one survives none as well
+        at = np.flatnonzero((self.head.today >= 0) & fewer & (self.upper >= count))
         if not len(at):
             return False
         found = self._survey(at, count, proofs.share(TURN).left(), self.methods)

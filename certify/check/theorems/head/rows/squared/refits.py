@@ -29,6 +29,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     ridge_of,
     whole_rows,
 )
+from certify.check.theorems.head.rows.squared.roots import weighed
 
 WEIGHT_BITS = 60
 """Of the largest weight, in the scaled columns: that of a long column may be the shortest of all before."""
@@ -38,12 +39,12 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
     """The label of every evaluation row at the refit of every change; `OPEN` where it is not proved.
 
     Args:
-        head: the head; of another loss than the squared one, or where rows carry weights, in balls as ever.
+        head: the head; of another loss than the squared one, or where weights of rows do not stay, in balls as ever.
         changes: the changes; where rows are deleted, in balls.
         weights: floats near the refits, `km` each.
     """
     deletes = any(code == DELETED for change in changes for _, code in change)
-    if deletes or not head.loss.quadratic or head.weights is not None:
+    if deletes or not head.loss.quadratic or head.balanced or head.labelled is not None:
         return in_balls(head, changes, weights)
     system = ridge_of(head)
     if system.inverse.X is None:
@@ -106,18 +107,19 @@ class _Refits:
         sizes_of = (math.frexp(x)[1] + s for v in V for x, s in zip(v, system.shifts, strict=True) if x)
         self.bits = WEIGHT_BITS - max(sizes_of, default=0)
         self.mid = whole_rows(V, shifts, self.bits).mid  # any weights will do: what is cut off is no error
-        right, sizes = _right(head, system, changes)
+        right, sizes, wrong = _right(head, system, changes)
         H, rows = system.matrix, self.mid.tolist()
         fine = max(H.bits + self.bits, right.bits)
         up, own = fine - right.bits, fine - H.bits - self.bits
         self.lengths = [(length(u) * scale(self.bits)).upper() for u in rows]
         rest = right.mid * (fmpz(1) << up) - self.mid * H.mid * (fmpz(1) << own)
-        self.gaps = [(gap + (H.radius * size + system.loose * t) * system.stretch).upper()
-                     for gap, size, t in zip(_lengths(system, rest, fine), self.lengths, sizes, strict=True)]
+        each = zip(_lengths(system, rest, fine), self.lengths, sizes, wrong, strict=True)
+        self.gaps = [(gap + (H.radius * size + system.loose * t) * system.stretch + wide).upper()  # |Φᵀτ|_H⁻¹ ≤ |τ|
+                     for gap, size, t, wide in each]
 
 
-def _right(head: Head, system: Ridge, changes: Sequence[Change]) -> tuple[Whole, list[arb]]:
-    """`Φ̂ᵀt` for the targets t of every output after every change, exact, and the lengths of t."""
+def _right(head: Head, system: Ridge, changes: Sequence[Change]) -> tuple[Whole, list[arb], list[arb]]:
+    """`Φ̂ᵀt` for the targets t of every output after every change, exact, the lengths of t, and what these err by."""
     codes = head.codes.rows
     columns = []
     for change in changes:
@@ -127,6 +129,7 @@ def _right(head: Head, system: Ridge, changes: Sequence[Change]) -> tuple[Whole,
     every = {x: Fraction(x) for column in columns for x in column}
     bits = max(x.denominator.bit_length() - 1 for x in every.values())
     whole = {x: int(y * (1 << bits)) for x, y in every.items()}
-    T = [[whole[x] for x in column] for column in columns]
+    found = [weighed(system.roots, [whole[x] for x in column], bits) for column in columns]
+    T, bits = [t for t, _, _ in found], found[0][1] if found else bits
     return (Whole(fmpz_mat(T) * system.phi.mid, FEATURE_BITS + bits, arb(0)),
-            [(length(map(fmpz, t)) * scale(bits)).upper() for t in T])
+            [(length(map(fmpz, t)) * scale(bits)).upper() for t in T], [wide for _, _, wide in found])

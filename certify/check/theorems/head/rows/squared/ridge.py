@@ -17,6 +17,7 @@ from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import Fixed, cut, scale
 from certify.check.linalg.inverse import Inverse, judged, proposed
 from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.squared.roots import Roots, roots_of
 
 FEATURE_BITS, SOLUTION_BITS = 60, 50
 """Bits of features and of solutions: their products and sums of some thousand stay below two machine words."""
@@ -109,13 +110,17 @@ class Ridge:
         mu: the weight decay in the sum form, at least 0.
         decayed: which columns bear it.
         loose: Euclidean norm of the distances within which the true rows are.
+        roots: of the weights of the rows, by which these are multiplied (D4h); None: all count the same.
     """
 
-    def __init__(self, phi: Rows, mu: arb, decayed: Sequence[bool], loose: arb = ZERO) -> None:
-        self.n, self.p = len(phi), len(decayed)
+    roots: Roots | None = None
+
+    def __init__(self, phi: Rows, mu: arb, decayed: Sequence[bool], loose: arb = ZERO,
+                 roots: Roots | None = None) -> None:
+        self.n, self.p, self.roots = len(phi), len(decayed), roots
+        mu = mu if roots is None else mu * roots.least
         self.shifts = exponents(phi, least(mu, decayed))
-        self.phi = whole_rows(phi, self.shifts, FEATURE_BITS)
-        self.loose = (self.phi.radius + loose * arb(2) ** -min(self.shifts)).upper()
+        self.phi, self.loose = self._rows(phi, loose, roots)
         self._decay(self.phi.mid.transpose() * self.phi.mid, mu, decayed)
 
     def _decay(self, gram: fmpz_mat, mu: arb, decayed: Sequence[bool]) -> None:
@@ -134,6 +139,23 @@ class Ridge:
         far = arb(sum((gram[j, j] for j in range(self.p)), fmpz(0))).sqrt() * scale(FEATURE_BITS)
         radius = rounding * scale(bits) + 2 * far * self.loose + self.loose**2
         self.matrix = Fixed(gram, bits, radius.upper())
+
+    def _rows(self, rows: Rows, loose: arb, roots: Roots | None) -> tuple[Whole, arb]:
+        """Rows in scaled columns, times roots, and how far the true ones are, in length."""
+        found = whole_rows(rows, self.shifts, FEATURE_BITS)
+        off = (found.radius + loose * arb(2) ** -min(self.shifts)).upper()
+        if roots is None:
+            return found, off
+        mid, off = roots.times(found.mid, found.bits, off)
+        return Whole(mid, found.bits, off), off
+
+    def of_rows(self, rows: list[list[arb]], roots: Roots | None) -> tuple[fmpz_mat, list[Solution]]:
+        """Rows of training data, the system's own or others, times roots, in scaled columns; and their solutions."""
+        floats, off = nearest(rows)
+        if roots is None:
+            return whole_rows(floats, self.shifts, FEATURE_BITS).mid, self.solutions(floats, off)
+        found, _ = self._rows(floats, norm(off).upper(), roots)
+        return found.mid, self.solved(found)
 
     @cached_property
     def judge(self) -> Fixed:
@@ -250,6 +272,7 @@ def ridge_of(head: Head, deleted: int = 0) -> Ridge:
     if kept is None or kept[0] != (deleted if head.remaining else 0):
         phi, off = nearest(head.rows)
         decayed = [True] * (head.m - 1) + [not head.free_intercept]
-        kept = deleted if head.remaining else 0, Ridge(phi, head.mu(deleted), decayed, norm(off).upper())
+        made = Ridge(phi, head.mu(deleted), decayed, norm(off).upper(), roots_of(head))
+        kept = deleted if head.remaining else 0, made
         head.made["ridge"] = kept
     return kept[1]

@@ -10,15 +10,8 @@ from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import scale
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.squared.node import BITS, Node
-from certify.check.theorems.head.rows.squared.ridge import (
-    FEATURE_BITS,
-    Ridge,
-    Solution,
-    Whole,
-    influences,
-    nearest,
-    whole_rows,
-)
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Solution, Whole, influences
+from certify.check.theorems.head.rows.squared.roots import Roots, weighed
 from certify.check.theorems.head.rows.squared_labels import contrast, weights_of
 from certify.format.refusal import Invalid
 
@@ -51,11 +44,9 @@ def bottom(value: arb, shift: int) -> int:
     return int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e)
 
 
-def hat(system: Ridge, rows: list[list[arb]]) -> tuple[list[list[int]], int]:
-    """`ΦH⁻¹Φᵀ` on some rows, and what every entry errs by."""
-    floats, off = nearest(rows)
-    solutions = system.solutions(floats, off)
-    features = whole_rows(floats, system.shifts, FEATURE_BITS).mid
+def hat(system: Ridge, rows: list[list[arb]], roots: Roots | None = None) -> tuple[list[list[int]], int]:
+    """`ΦH⁻¹Φᵀ` on some rows, times roots if there are any, and what every entry errs by."""
+    features, solutions = system.of_rows(rows, roots)
     product = (features * fmpz_mat(len(rows), system.p, [x for s in solutions for x in s.u]).transpose()).tolist()
     # column l has the bits of solution l
     K = [[units(x, FEATURE_BITS + s.bits) for x, s in zip(row, solutions, strict=True)] for row in product]
@@ -65,20 +56,23 @@ def hat(system: Ridge, rows: list[list[arb]]) -> tuple[list[list[int]], int]:
     return K, ceiling(error, 0) + 1
 
 
+Side = tuple[list[int], int, int, fmpz_mat, int, arb, arb]
+
+
 class Sides:
     """Residuals of the contrasts, each computed when it is first asked for."""
 
     def __init__(self, head: Head, system: Ridge, rows: list[int]) -> None:
         self.head, self.system, self.rows = head, system, rows
-        self._kept: dict[tuple[int, int], tuple[list[int], int, int, fmpz_mat, int, arb]] = {}
+        self._kept: dict[tuple[int, int], Side] = {}
 
-    def residuals(self, today: int, b: int) -> tuple[list[int], int, int, fmpz_mat, int, arb]:
-        """Of the rows that may go with their error and power of two; `ΦᵀT`, bits of T, and `|T|`."""
+    def residuals(self, today: int, b: int) -> Side:
+        """Of the rows that may go with their error and power of two; `ΦᵀT`, bits of T, `|T|`, and what T errs by."""
         if (today, b) not in self._kept:
             weights = weights_of(today, b, self.head.k)
             old = [contrast(weights, y) for y in self.head.targets]
             bits = max(x.denominator.bit_length() - 1 for x in old)
-            T = [int(x * (1 << bits)) for x in old]
+            T, bits, wrong = weighed(self.system.roots, [int(x * (1 << bits)) for x in old], bits)
             b_mid = self.system.phi.mid.transpose() * fmpz_mat(len(T), 1, T)
             length = (norm(map(arb, T)) * scale(bits)).upper()
             right = Whole(b_mid.transpose(), FEATURE_BITS + bits, ZERO)
@@ -88,14 +82,14 @@ class Sides:
             r = [(T[i] << max(fine - bits, 0)) - (int(fitted[i]) << max(bits - fine, 0)) for i in self.rows]
             fine = max(fine, bits)
             shift = max((x.bit_length() for x in r), default=0) - fine
-            self._kept[today, b] = ([units(x, fine + shift) for x in r], ceiling(v.off, shift) + 1, shift, b_mid, bits,
-                                    length)
+            error = ceiling(v.off + wrong, shift) + 1
+            self._kept[today, b] = [units(x, fine + shift) for x in r], error, shift, b_mid, bits, length, wrong
         return self._kept[today, b]
 
     def root(self, K: list[list[int]], eK: int, today: int, b: int, solution: Solution,
              q: list[fmpz]) -> tuple[Node, int]:
         """The node of no deletion, and the power of two of its residuals."""
-        r, er, r_shift, products, bits, length = self.residuals(today, b)
+        r, er, r_shift, products, bits, length, wrong = self.residuals(today, b)
         fine = FEATURE_BITS + solution.bits
         c_shift = max((int(x.bit_length()) for x in q), default=0) - fine
         c = [units(x, fine + c_shift) for x in q]
@@ -106,6 +100,7 @@ class Sides:
         middle = value.mid() * arb(2) ** (BITS - shift)
         mantissa, e = middle.mid().man_exp()
         z = int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e)
-        error = ceiling(value.rad() + solution.off * length + abs(value.mid()) * arb(2) ** -50, shift) + 2
+        off = solution.off * length + (solution.length + solution.off) * wrong
+        error = ceiling(value.rad() + off + abs(value.mid()) * arb(2) ** -50, shift) + 2
         node = Node(self.rows, K, r, c, z, eK, er, ceiling(solution.off, c_shift) + 1, error)
         return node, r_shift

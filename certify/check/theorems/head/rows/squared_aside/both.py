@@ -14,6 +14,7 @@ from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.squared.node import BITS
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, nearest
 from certify.check.theorems.head.rows.squared.root import ceiling
+from certify.check.theorems.head.rows.squared.roots import roots_of
 from certify.check.theorems.head.rows.squared_tree.root import Outputs, Point, Root, outputs_of, points_of, root_of
 
 
@@ -84,9 +85,12 @@ def without(whole: Whole, aside: Sequence[int], at: list[int], size: int, few: i
     left = [q for q in range(len(whole.rows)) if q not in inside]
     if not left:
         return None
-    rest = replace(head, rows=[head.rows[i] for i in kept], targets=[head.targets[i] for i in kept])
+    roots = roots_of(head)
+    rest = replace(head, rows=[head.rows[i] for i in kept], targets=[head.targets[i] for i in kept],
+                   weights=None if head.weights is None else [head.weights[i] for i in kept])
     phi, off = nearest(rest.rows)
-    system = Ridge(phi, head.mu(size), [True] * (head.m - 1) + [not head.free_intercept], norm(off).upper())
+    system = Ridge(phi, head.mu(size), [True] * (head.m - 1) + [not head.free_intercept], norm(off).upper(),
+                   roots and roots.of(kept))
     if system.inverse.X is None:
         return None
     rows = [place[whole.rows[q]] for q in left]
@@ -104,14 +108,17 @@ def _with(whole: Whole, aside: Sequence[int]) -> list[list[arb]]:
 
 def _left_out(head: Head, system: Ridge, outputs: Outputs, gone: list[int]) -> list[list[arb]]:
     """Those at the refit without them: `t − eᵀH⁻¹ΦᵀT`, the row in the place of an evaluation row (D3, 2)."""
-    solutions = system.solutions(*nearest([head.rows[i] for i in gone])) if gone else []
+    roots = roots_of(head)
+    own = None if roots is None else roots.of(gone)
+    solutions = system.of_rows([head.rows[i] for i in gone], own)[1] if gone else []
     found = []
-    for a, (products, size) in enumerate(zip(outputs.products, outputs.lengths, strict=True)):
+    for a, (products, size, wide) in enumerate(zip(outputs.products, outputs.lengths, outputs.wrong, strict=True)):
         column = []
-        for i, s in zip(gone, solutions, strict=True):
-            target, off = Fraction(head.targets[i][a]), (s.off * size).upper()
+        for n, (i, s) in enumerate(zip(gone, solutions, strict=True)):
+            target, off = Fraction(head.targets[i][a]), (s.off * size + (s.length + s.off) * wide).upper()
+            root = arb(1) if own is None else own.ball(n)
             total = sum((x * y for x, y in zip(s.u, products, strict=True)), fmpz(0))
             value = arb(total) * scale(FEATURE_BITS + s.bits + outputs.bits)
-            column.append(arb(target.numerator) / target.denominator - value + arb(0, off))
+            column.append(root * arb(target.numerator) / target.denominator - value + arb(0, off))
         found.append(column)
     return found

@@ -28,6 +28,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     whole_rows,
 )
 from certify.check.theorems.head.rows.squared.root import bottom, ceiling, units
+from certify.check.theorems.head.rows.squared.roots import weighed
 from certify.check.theorems.head.rows.squared_tree.influences import Influences, exponent
 from certify.check.theorems.head.rows.squared_tree.leverages import leverages
 from certify.check.theorems.head.rows.squared_tree.majorant import Majorant, majorant
@@ -67,7 +68,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Residuals of every output on the rows that may go, and what contrasts are made of."""
+    """Residuals of every output on the rows that may go, and what contrasts are made of.
+
+    `wrong` is what the targets of an output err by, in length, where they are times roots of weights.
+    """
 
     R: list[list[int]]
     er: int
@@ -75,6 +79,7 @@ class Outputs:
     products: list[list[fmpz]]
     bits: int
     lengths: list[arb]
+    wrong: list[arb]
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,9 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
                          *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
     hat = majorant(system, rows, own, formed)
     del own  # it holds the largest numbers here
-    floats, off = nearest([head.rows[rows[q]] for q in hot])
-    solutions = system.solutions(floats, off) if hot else []
+    named = [rows[q] for q in hot]
+    own_roots = system.roots and system.roots.of(named)
+    solutions = system.of_rows([head.rows[i] for i in named], own_roots)[1] if hot else []
     columns, worst = {}, ZERO
     for q, s, column in zip(hot, solutions, influences(system, solutions), strict=True):
         columns[q] = [units(column[i], FEATURE_BITS + s.bits) for i in rows]
@@ -133,9 +139,10 @@ def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
     columns = [[Fraction(y[a]) for y in head.targets] for a in range(head.k)]
     bits = max(x.denominator.bit_length() - 1 for column in columns for x in column)
     across = system.phi.mid.transpose()
-    residuals, products, lengths, off, fine = [], [], [], ZERO, []
-    for column in columns:
-        T = [int(x * (1 << bits)) for x in column]
+    residuals, products, lengths, off, fine, wrong = [], [], [], ZERO, [], []
+    whole = [weighed(system.roots, [int(x * (1 << bits)) for x in column], bits) for column in columns]
+    bits = whole[0][1]
+    for T, _, wide in whole:
         right = across * fmpz_mat(len(T), 1, T)
         size = (norm(map(arb, T)) * scale(bits)).upper()
         (v,) = system.solved(Whole(right.transpose(), FEATURE_BITS + bits, ZERO), [(system.loose * size).upper()])
@@ -145,10 +152,11 @@ def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:
         fine.append(max(deep, bits))
         products.append(right.entries())
         lengths.append(size)
-        off = off.max(v.off)
+        wrong.append(wide)
+        off = off.max(v.off + wide)
     shift = max(max((x.bit_length() for x in r), default=0) - f for r, f in zip(residuals, fine, strict=True))
     R = [[units(x, f + shift) for x in r] for r, f in zip(residuals, fine, strict=True)]
-    return Outputs(R, ceiling(off, shift) + 1, shift, products, bits, lengths)
+    return Outputs(R, ceiling(off, shift) + 1, shift, products, bits, lengths, wrong)
 
 
 def points_of(head: Head, system: Ridge, rows: list[int], at: list[int], outputs: Outputs,
@@ -190,10 +198,10 @@ def _labelled(head: Head, outputs: Outputs, solution: Solution, today: int, both
     """Those that keep the label of today, in units of `2^(both − BITS)`."""
     fine = FEATURE_BITS + solution.bits
     values, errors = [], []
-    for products, size in zip(outputs.products, outputs.lengths, strict=True):
+    for products, size, wide in zip(outputs.products, outputs.lengths, outputs.wrong, strict=True):
         total = sum((x * y for x, y in zip(solution.u, products, strict=True)), fmpz(0))
         values.append(arb(total) * scale(fine + outputs.bits))
-        errors.append(solution.off * size)
+        errors.append(solution.off * size + (solution.length + solution.off) * wide)
     pairs, z, ez = [], [], []
     for b in [-1] if head.k == 1 else [b for b in range(head.k) if b != today]:
         if b < 0:

@@ -29,8 +29,8 @@ def check_sorted(head: Head, arrays: Mapping[str, Array], low: list[int], high: 
     if set(arrays) != {"squared_labels"} or not isinstance(head.loss, Squared) or not head.relabels:
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       "squared_labels alone, of changed labels and the squared loss, is needed")
-    if head.weights is not None:
-        raise Invalid(where, "squared_labels is stated", "rows carry weights, and that is for rows that count the same")
+    if head.balanced or head.labelled is not None:
+        raise Invalid(where, "squared_labels is stated", "weights go by the labels, and that is for weights that stay")
     marked = whole_numbers(arrays["squared_labels"], f"{where}.squared_labels", (len(low),))
     change, moving = AnyRows(head.change.labels, True, head.count, head.moving), set(head.moving)
     may = [change.may(i) if i in moving else [] for i in range(head.n)]
