@@ -64,6 +64,7 @@ OUTPUTS = replace(TWO, evaluation=EVALUATION, quantity="prediction_change")
 VALUES = replace(TWO, evaluation='[evaluation]\ncoefficients = "all"\n', quantity="functional")
 OFF = replace(RIDGE, change='parameter = "targets"\nset = "per_sample"\nradius = 0.125', decay=0.25, bias_decay=False,
               bar="max = 9", evaluation=EVALUATION, quantity="prediction_change")
+SUMMED = replace(TWO, change=LABELS + "2", loss="squared", decay=0.05)
 PULLED = replace(OUTPUTS, change=DELETED + "2", loss="squared", decay=0.05)
 NOISE = 'parameter = "features"\nset = "per_sample"\nradius = 0.05'
 
@@ -310,6 +311,9 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
+    "weights-by-sums": partial(not_counted, SUMMED, True),
+    "weights-by-sums-deleted": partial(not_counted, replace(SUMMED, change=DELETED + "2", decay=0.5), True),
+    "outputs-by-sums": partial(not_counted, replace(SUMMED, evaluation=EVALUATION, quantity="prediction_change"), True),
     "targets-off": partial(question, OFF), "outputs-by-trees": partial(one_by_one, PULLED),
     **{loss: partial(of_numbers, loss) for loss in other_heads.NUMBERS}, "pairs": along_pairs,
     **{f"graph-{kind}": partial(of_a_graph, kind, change) for kind, change in (

@@ -26,9 +26,10 @@ from certify.check.theorems.head.rows.refitted.refit import distance, distances
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-BY = ("counted", "norms", "boxes", "trees")
+BY = ("counted", "norms", "boxes", "trees", "sums")
 ARRAYS = {"counted": "counted.", "boxes": "boxes.", "trees": "trees."}
 """How the arrays begin on which an upper end rests."""
+SUMS = "sums"
 REACHED = ("rows", "codes", "weights")
 
 
@@ -127,6 +128,9 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
         return
     if start:
         BY_ARRAYS[by](measure, float(claim.upper), parts, f"{where}.{by}")
+        return
+    if by == SUMS:
+        import_module(f"{__package__}.summed").check_summed(measure, float(claim.upper), f"{claim.where}.upper")
         return
     most = measure.seen(farthest(measure.head, today, f"{claim.where}.witness.by") + measure.near)
     if not most <= claim.upper:
