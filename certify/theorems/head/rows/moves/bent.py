@@ -82,8 +82,8 @@ def outputs_bent(b: Bent, points: Array, left: Callable[[], float]) -> Ways:
                 continue
         if both is None:
             continue
-        for one, out in zip(both, (falls, rises), strict=True):
-            ends = (one.most(b.at.k) + one.fixed) * RAISE  # today's refit lies within what is fixed, too
+        for one, other, out in zip(both, both[::-1], (falls, rises), strict=True):
+            ends = (one.most(b.at.k) + other.fixed) * RAISE  # today's refit lies the other way, within what is fixed
             out[part] = np.where(np.isfinite(ends), ends, np.inf)
     return Ways(falls, rises)
 
