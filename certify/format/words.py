@@ -315,7 +315,7 @@ class Summand(StrEnum):
 class By(StrEnum):
     """Which bound gives the upper end of a motion where rows change whole.
 
-    Every choice refitted, norms, boxes, trees of deletions, or sums of few vectors.
+    Every choice refitted, norms, boxes, trees of deletions, sums of few vectors, or one box.
     """
 
     COUNTED = "counted"
@@ -323,6 +323,7 @@ class By(StrEnum):
     BOXES = "boxes"
     TREES = "trees"
     SUMS = "sums"
+    BENT = "bent"
 
 
 ROW_NORMS: Final = (1, 2, "inf")

@@ -67,7 +67,7 @@ def _in_boxes(head: Head, change: RowChange, budget: Budget) -> Moved | str:
     rows, codes, low = np.full((N, change.count), NONE), np.full((N, change.count), NONE), np.zeros(N)
     box = None if bent.able(head, change) else bent.box_of(head, change, budget.share(BOX).left)
     if box is not None:
-        ways = bent.outputs_bent(box, head.points, budget.share(BOX).left)
+        ways = bent.outputs_bent(box[0], head.points, budget.share(BOX).left)
         falls, rises = ways.falls, ways.rises
     kept = proposed(lambda: kept_of(head, change, head.points, budget)) if boxable(head, change) else None
     if kept is not None:

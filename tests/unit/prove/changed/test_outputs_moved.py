@@ -112,10 +112,11 @@ def test_a_box_bounds_weights_and_outputs(seed: int, relabels: bool) -> None:
     head = head_of(replace(problem, parameter="labels" if relabels else "deletions", set="sparse", count=COUNT,
                            map="critical", base="nearby", evaluation=points))
     change = RowChange(relabels, COUNT, tuple(range(N)))
-    box = bent.box_of(head, change, lambda: 20.0)
-    if box is None:
+    found = bent.box_of(head, change, lambda: 20.0)
+    if found is None:
         return
-    ways, far = bent.outputs_bent(box, head.points, lambda: 20.0), bent.weights_bent(box)
+    box = found[0]
+    ways, far = bent.outputs_bent(box, head.points, lambda: 20.0), bent.weights_bent(box)[0]
     solver = Changed(head)
     most, low, high = 0.0, np.zeros(3), np.zeros(3)
     for choices in change.every(head):

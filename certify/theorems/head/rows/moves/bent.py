@@ -19,9 +19,9 @@ from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.bent_box.image import TINY, Bent
+from certify.theorems.head.rows.bent_box.image import LIFT, TINY, Bent, Image
 from certify.theorems.head.rows.bent_box.method import LARGEST, WIDEST
-from certify.theorems.head.rows.bent_box.search import box
+from certify.theorems.head.rows.bent_box.search import ROOM, box
 from certify.theorems.head.rows.bent_box.spectra import largest as largest_share
 from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
 from certify.theorems.head.rows.moves.few_vectors import Vectors, largest, longest_sum
@@ -29,10 +29,11 @@ from certify.theorems.head.rows.moves.few_vectors import Vectors, largest, longe
 
 @dataclass(frozen=True, eq=False)
 class Ways:
-    """How far outputs go down and up at most, `(N,)` each; infinite where the time was up."""
+    """How far outputs go down and up at most, `(N,)` each, infinite where the time was up; and λ, `(2, N)`."""
 
     falls: Array
     rises: Array
+    shares: Array
 
 
 def able(head: Head, change: Change) -> str:
@@ -46,8 +47,8 @@ def able(head: Head, change: Change) -> str:
     return "" if float(head.n) ** 2 * head.m**2 <= LARGEST else f"{head.n} rows of {head.m} columns are too many for it"
 
 
-def box_of(head: Head, change: RowChange, left: Callable[[], float]) -> Bent | None:
-    """The box that holds every refit; None where none is found, or the time is up.
+def box_of(head: Head, change: RowChange, left: Callable[[], float]) -> tuple[Bent, Image] | None:
+    """The box that holds every refit, and what it falls back into; None where none is found, or the time is up.
 
     Args:
         head, change: of which :func:`able` says nothing.
@@ -60,7 +61,7 @@ def box_of(head: Head, change: RowChange, left: Callable[[], float]) -> Bent | N
             found = box(c, np.array(change.rows, np.int64), change.count, left)
         except EnclosureError:  # no float holds a number that it needs
             return None
-    return None if found is None else found[0]
+    return found
 
 
 def outputs_bent(b: Bent, points: Array, left: Callable[[], float]) -> Ways:
@@ -71,6 +72,7 @@ def outputs_bent(b: Bent, points: Array, left: Callable[[], float]) -> Ways:
         points: `(N, p)` of them, exactly.
         left: seconds left.
     """
+    shares = np.full((2, len(points)), -1.0)
     falls, rises = np.full((2, len(points)), np.inf)
     for part in b.parts(len(points)):
         if left() <= 0.0:
@@ -82,23 +84,24 @@ def outputs_bent(b: Bent, points: Array, left: Callable[[], float]) -> Ways:
                 continue
         if both is None:
             continue
-        for one, other, out in zip(both, both[::-1], (falls, rises), strict=True):
+        for one, other, out, share in zip(both, both[::-1], (falls, rises), shares, strict=True):
+            share[part] = one.share
             ends = (one.most(b.at.k) + other.fixed) * RAISE  # today's refit lies the other way, within what is fixed
             out[part] = np.where(np.isfinite(ends), ends, np.inf)
-    return Ways(falls, rises)
+    return Ways(falls, rises, shares)
 
 
-def weights_bent(b: Bent) -> float:
-    """An upper bound of the distance between refits; infinite where none is proved."""
+def weights_bent(b: Bent) -> tuple[float, float]:
+    """An upper bound of the distance between refits, infinite where none is proved, and its λ."""
     with np.errstate(all="ignore"):
         try:
-            found = _weights(b)
+            found, share = _weights(b)
         except EnclosureError:
-            return np.inf
-    return found if np.isfinite(found) else np.inf
+            return np.inf, -1.0
+    return (found, share) if np.isfinite(found) else (np.inf, -1.0)
 
 
-def _weights(b: Bent) -> float:
+def _weights(b: Bent) -> tuple[float, float]:
     at, s = b.at, b.at.c.sums
     p, X, size = s.S.shape[1], at.X, fp.frobenius(at.X)
     u = s.S @ X
@@ -109,8 +112,8 @@ def _weights(b: Bent) -> float:
     share = largest_share(b.rows, (bends @ b.rows.products)[None, :],
                           np.array([float(bends @ b.rows.rounding) * fp.sum_up(2 * len(s.S))]))
     if share is None:
-        return np.inf
-    lam = float(share[0]) * RAISE
+        return np.inf, -1.0
+    lam = (float(share[0]) * LIFT + float(bends @ b.room)) * RAISE
     rough = float(length @ (at.c.kept * at.c.at.D_off * b.far)) * fp.sum_up(len(s.S))
     fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * b.rest * b.rest + size * at.c.gradient + rough
              + away * RAISE * b.reach) * RAISE
@@ -118,4 +121,30 @@ def _weights(b: Bent) -> float:
     pulls = b.size if s.relabels else np.stack([b.size, -b.back * b.size], axis=1)
     vectors = Vectors(np.reshape(pulls, (len(at.free), -1, 1)), u[at.free])
     lost = largest(b.size * max(1.0, b.back) * (off + 8 * fp.U * length)[at.free] * RAISE, at.k)
-    return float((longest_sum(vectors, at.k) + lost + moved + 2.0 * fixed) * RAISE * RAISE)
+    return float((longest_sum(vectors, at.k) + lost + moved + 2.0 * fixed) * RAISE * RAISE), lam
+
+
+def stated(head: Head, change: Change, points: Array | None, left: Callable[[], float],
+           ) -> tuple[float, dict[str, Array]] | None:
+    """An upper end with what a checker needs, of outputs at some rows, or of weights; None where none is proved.
+
+    Args:
+        head, change: what may happen.
+        points: `(N, p)`; None: the weights are meant.
+        left: seconds left.
+    """
+    if head.weights is not None or able(head, change) or not isinstance(change, RowChange):
+        return None
+    found = box_of(head, change, left)
+    if found is None:
+        return None
+    b, image = found
+    arrays = {"weights": b.at.c.w, "slabs": b.slabs.all()[: 2 if change.relabels else 4], "rows": image.shares}
+    if points is None:
+        upper, share = weights_bent(b)
+        arrays["share"] = np.array([share])
+    else:
+        ways = outputs_bent(b, points, left)
+        upper = float(np.maximum(ways.falls, ways.rises).max(initial=0.0))
+        arrays["points"] = ways.shares
+    return (upper * ROOM, arrays) if np.isfinite(upper) else None

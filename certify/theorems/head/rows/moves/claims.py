@@ -163,6 +163,9 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
     if not isinstance(change, RowChange):
         return Reach(farther, np.inf, None, {}, _short(budget, why))
     upper, by, arrays = measure.seen(farthest(head, change, today) + near), By.NORMS, dict[str, Array]()
+    one = measure.bent(change, budget.share(SEARCH))
+    if one is not None and one[0] < upper:
+        upper, by, arrays = one[0], By.BENT, {f"bent.{name}": array for name, array in one[1].items()}
     boxes = measure.boxed(change, farther.best.low, farther.best.V, budget)
     if boxes is not None and boxes[0] < upper:
         upper, by, arrays = boxes[0], By.BOXES, {f"boxes.{name}": array for name, array in boxes[1].items()}

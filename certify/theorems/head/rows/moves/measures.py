@@ -13,6 +13,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves import bent
 from certify.theorems.head.rows.moves.boxed import distance_boxed, outputs_boxed
 from certify.theorems.head.rows.moves.deleted import Ends, able, ends_of
 from certify.theorems.head.rows.moves.relabelled import outputs_summed
@@ -71,6 +72,10 @@ class Measure(ABC):
         """An upper end by sums of few vectors (D3, D31); None where they say nothing of this head or change."""
 
     @abstractmethod
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """An upper end by one box of all choices (D24), with what a checker needs; None: none was proved."""
+
+    @abstractmethod
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         """Ends for the motions D, of upper norms `size`, each known up to a distance `off`."""
 
@@ -89,6 +94,10 @@ class Distance(Measure):
     def summed(self, change: Change, budget: Budget) -> Summed | None:
         """Of squared-loss heads."""
         return weights_summed(self.head, change, budget)
+
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """By the pulls of changed rows."""
+        return bent.stated(self.head, change, None, budget.left)
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         least = size / (fp.sum_up(D[0].size) ** 2 * RAISE) - fp.FLOOR
@@ -118,6 +127,10 @@ class Outputs(Measure):
     def summed(self, change: Change, budget: Budget) -> Summed | None:
         """Of squared-loss heads with other labels."""
         return outputs_summed(self.head, change, budget)
+
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """Row by row, both ways."""
+        return bent.stated(self.head, change, self.head.points, budget.left)
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         head, (B, k, m) = self.head, D.shape
