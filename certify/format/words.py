@@ -315,13 +315,15 @@ class Summand(StrEnum):
 class By(StrEnum):
     """Which bound gives the upper end of a motion where rows change whole.
 
-    Every choice refitted, norms, boxes, or trees of deletions.
+    Every choice refitted, norms, boxes, trees of deletions, sums of few vectors, or one box.
     """
 
     COUNTED = "counted"
     NORMS = "norms"
     BOXES = "boxes"
     TREES = "trees"
+    SUMS = "sums"
+    BENT = "bent"
 
 
 ROW_NORMS: Final = (1, 2, "inf")

@@ -189,6 +189,8 @@ _BY: Final = {
     "counted": "upper end by every choice of rows, each refitted and verified (theorem D2)",
     "boxes": "upper end by a tree of boxes that hold every refit (theorem D6)",
     "trees": "upper end by trees of deletions (theorem D23)",
+    "sums": "upper end by the longest sum of what so many rows do to weights or outputs (theorem D31)",
+    "bent": "upper end by one box that holds every refit (theorem D24)",
     "norms": "upper end by the lengths of the changed slopes over the weight decay (theorem D1d)",
 }
 """What bounds a motion, by the word of the witness."""

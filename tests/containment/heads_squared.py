@@ -1,4 +1,4 @@
-"""Attack on D3, D4, D22 and D23: small heads at every scale, each answer against every change in rationals."""
+"""Attack on D3, D4, D22, D23 and D31: small heads at every scale, each answer against every change in rationals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from certify.check.theorems.head.rows import squared_labels as relabelling
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.head import Head as Checked
 from certify.check.theorems.head.rows.moves.deleted import check_deleted
-from certify.check.theorems.head.rows.moves.measures import Outputs
+from certify.check.theorems.head.rows.moves.measures import Distance, Outputs
+from certify.check.theorems.head.rows.moves.summed import check_summed
 from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.check.theorems.head.rows.squared.targets import sums
 from certify.format.refusal import Invalid
@@ -22,6 +23,9 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves.deleted import ends_of as moved_ends
 from certify.theorems.head.rows.moves.deleted import stated
+from certify.theorems.head.rows.moves.relabelled import ends_of as relabelled_ends
+from certify.theorems.head.rows.moves.relabelled import outputs_summed
+from certify.theorems.head.rows.moves.summed import weights_summed
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_labels import SquaredLabels
 from certify.theorems.head.targets import ends_of
@@ -171,6 +175,58 @@ def accepts(twin: Checked, head: Head, upper: float, arrays: dict[str, np.ndarra
         measure = Outputs(twin, flat, distance(twin, (), flat, twin.outputs(flat)))
         try:
             check_deleted(measure, upper, read, "claim")
+        except Invalid:
+            return False
+    return True
+
+
+@attack("heads_squared_summed", "D31", slow=4)
+def summed(rng: np.random.Generator) -> Outcome:
+    """Ends by sums of few vectors, of prover and checker, against every change; none below the truth is accepted."""
+    outputs, labels_change = int(rng.choice([1, 1, 2, 3])), bool(rng.random() < 0.6)
+    small = small_head(rng, int(rng.integers(4, 8 if outputs == 1 else 6)), outputs, 2)
+    head, n, count = as_head(small), len(small.phi), int(rng.integers(1, 4))
+    rows = tuple(sorted(rng.choice(n, int(rng.integers(max(count, n - 3), n + 1)), replace=False).tolist()))
+    change = RowChange(labels_change, count, rows)
+    may = [[c for c in range(len(small.codes)) if c != own] for own in small.label] if labels_change else None
+    phi, Y, points = small.phi.tolist(), small.Y.tolist(), small.points.tolist()
+    truth = oracle.farthest_motions(phi, Y, Fraction(head.weight_decay) * n, small.decayed.tolist(), points,
+                                    oracle.changes(phi, Y, rows, count, may, small.codes.tolist()))
+    twin = as_checked(small, head, rows, count, labels_change)
+    found = weights_summed(head, change, Budget(20.0))
+    if found is not None:
+        _contained(twin, head, found.upper, None if truth is None else truth[0], False)
+    outer = outputs_summed(head, change, Budget(20.0))
+    if outer is not None:
+        assert truth is not None  # no row leaves
+        _contained(twin, head, outer.upper, max(truth[1]), True)
+        each = relabelled_ends(head, change, Budget(20.0))
+        assert not isinstance(each, str)
+        for low, high, exact in zip(each.lower.tolist(), each.upper.tolist(), truth[1], strict=True):
+            if not Fraction(low) ** 2 <= exact <= Fraction(high) ** 2:
+                raise Violation(f"the prover says {low} to {high}, {float(exact) ** 0.5} is exact")
+    return "refused" if found is None and outer is None else "decided"
+
+
+def _contained(twin: Checked, head: Head, upper: float, exact: Fraction | None, by_outputs: bool) -> None:
+    """An upper end of the prover holds, and the checker accepts it; a lower one than the truth it does not."""
+    if exact is None:
+        raise Violation("a refit is not unique, and an end is stated")
+    if Fraction(upper) ** 2 < exact:
+        raise Violation(f"the prover says {upper}, {float(exact) ** 0.5} is exact")
+    if not _sums_accept(twin, head, upper, by_outputs):
+        raise Violation("the checker does not accept what the prover states")
+    below = float(exact) ** 0.5 * (1 - 2.0**-20)
+    if below > 0 and _sums_accept(twin, head, below, by_outputs):
+        raise Violation(f"{below} is accepted, {float(exact) ** 0.5} is exact")
+
+
+def _sums_accept(twin: Checked, head: Head, upper: float, by_outputs: bool) -> bool:
+    flat = np.ravel(head.V).tolist()
+    with ctx.workprec(BITS):
+        measure = (Outputs if by_outputs else Distance)(twin, flat, distance(twin, (), flat, twin.outputs(flat)))
+        try:
+            check_summed(measure, upper, "claim")
         except Invalid:
             return False
     return True

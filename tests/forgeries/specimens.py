@@ -64,6 +64,7 @@ OUTPUTS = replace(TWO, evaluation=EVALUATION, quantity="prediction_change")
 VALUES = replace(TWO, evaluation='[evaluation]\ncoefficients = "all"\n', quantity="functional")
 OFF = replace(RIDGE, change='parameter = "targets"\nset = "per_sample"\nradius = 0.125', decay=0.25, bias_decay=False,
               bar="max = 9", evaluation=EVALUATION, quantity="prediction_change")
+SUMMED = replace(TWO, change=LABELS + "2", loss="squared", decay=0.05)
 PULLED = replace(OUTPUTS, change=DELETED + "2", loss="squared", decay=0.05)
 NOISE = 'parameter = "features"\nset = "per_sample"\nradius = 0.05'
 
@@ -207,11 +208,17 @@ def in_a_table(folder: Path) -> None:
 
 MANY: Final = ((counted, "LEAVES", 1), (counted, "ONE_BY_ONE", 1), (ranges, "ONE_BY_ONE", 0))
 NO_BOXES: Final = tuple((one, "boxed", lambda *_: None) for one in (measures.Distance, measures.Outputs))
+NO_BOX: Final = tuple((one, "bent", lambda *_: None) for one in (measures.Distance, measures.Outputs))
 
 
 def not_counted(asked: Asked, boxes: bool, folder: Path) -> None:
     """Where choices are said to be too many to be counted out: by trees of boxes, or without them by norms."""
-    _patched([*MANY, *(() if boxes else NO_BOXES)], asked, folder)
+    _patched([*MANY, *NO_BOX, *(() if boxes else NO_BOXES)], asked, folder)
+
+
+def in_one_box(asked: Asked, folder: Path) -> None:
+    """The same by one box of all choices."""
+    _patched([*MANY, *NO_BOXES], asked, folder)
 
 
 def question(asked: Asked, folder: Path) -> None:
@@ -310,6 +317,12 @@ MAKERS: Final[Mapping[str, Make]] = MappingProxyType({
     "weights-by-boxes": partial(not_counted, TWO, True),
     "weights-by-norms": partial(not_counted, TWO, False), "outputs-by-boxes": partial(not_counted, OUTPUTS, True),
     "outputs-by-norms": partial(not_counted, OUTPUTS, False), "values-by-boxes": partial(not_counted, VALUES, True),
+    "weights-by-sums": partial(not_counted, SUMMED, True),
+    "weights-by-sums-deleted": partial(not_counted, replace(SUMMED, change=DELETED + "2", decay=0.5), True),
+    "outputs-by-sums": partial(not_counted, replace(SUMMED, evaluation=EVALUATION, quantity="prediction_change"), True),
+    "weights-by-one-box": partial(in_one_box, replace(TWO, decay=1.0)),
+    "weights-by-one-box-labels": partial(in_one_box, replace(TWO, change=LABELS + "2", decay=1.0)),
+    "outputs-by-one-box": partial(in_one_box, replace(OUTPUTS, decay=1.0)),
     "targets-off": partial(question, OFF), "outputs-by-trees": partial(one_by_one, PULLED),
     **{loss: partial(of_numbers, loss) for loss in other_heads.NUMBERS}, "pairs": along_pairs,
     **{f"graph-{kind}": partial(of_a_graph, kind, change) for kind, change in (

@@ -67,8 +67,8 @@ def test_what_is_false_of_a_logistic_regression_on_disk_would_be_seen(tmp_path):
         assert exact.is_true(source.folder, source.top | {"problem": problem | {"count": 2}}) is None
 
 
-HEADS = ("group-tree", "outputs-by-trees", "targets-off", "label-sums", "by-counts", "pair-tree-labels", "pairs",
-         "weights-of-rows")
+HEADS = ("group-tree", "outputs-by-trees", "outputs-by-sums", "targets-off", "label-sums", "by-counts",
+         "pair-tree-labels", "pairs", "weights-of-rows")
 """Whose refits are all told but those of `pairs`, whose spec says more than is understood."""
 
 
@@ -100,7 +100,8 @@ def test_a_false_word_about_one_prediction_of_a_small_head_would_be_seen(name, t
         assert refits.is_true(source.folder, lie, source.spec) is False
 
 
-@pytest.mark.parametrize("name", ["targets-off", "outputs-by-trees", "weights-by-boxes"])
+@pytest.mark.parametrize("name", ["targets-off", "outputs-by-trees", "weights-by-boxes", "weights-by-sums",
+                                  "outputs-by-sums"])
 def test_a_false_end_of_a_motion_would_be_seen(name, tmp_path):
     source, top = of_head(name, tmp_path)
     claim, (low, high) = top["claims"][0], (top["claims"][0]["lower"], top["claims"][0]["upper"])

@@ -33,6 +33,7 @@ from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_streamed import STREAMED
 from tests.mutation.mutants_training import TRAINING
+from tests.mutation.mutants_vectors import VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261125
@@ -206,10 +207,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED, LEFT_OUT, STREAMED))))
+                                      PACKED, LEFT_OUT, STREAMED, VECTORS))))
         return 0
     every = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
-             + STREAMED)
+             + STREAMED + VECTORS)
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

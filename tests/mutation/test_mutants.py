@@ -21,10 +21,11 @@ from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_streamed import STREAMED
 from tests.mutation.mutants_training import TRAINING
+from tests.mutation.mutants_vectors import VECTORS
 from tests.mutation.run import check_all, mutated_source, workplace
 
 ALL = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
-       + LEFT_OUT + STREAMED)
+       + LEFT_OUT + STREAMED + VECTORS)
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -70,7 +71,8 @@ def test_a_mutant_without_a_killer_says_why():
 
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
           "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24),
-          "left out": (LEFT_OUT, 9), "streamed": (STREAMED, 14)}
+          "left out": (LEFT_OUT, 9), "streamed": (STREAMED, 14),
+          "vectors": (VECTORS, 20)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""

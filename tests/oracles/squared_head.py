@@ -133,3 +133,35 @@ def farthest_deletions(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Se
             falls, rises = ([max(x, sign * y) for x, y in zip(so, moved, strict=True)]
                             for so, sign in ((falls, -1), (rises, 1)))
     return far, falls, rises
+
+
+def farthest_motions(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool], points: Floats,
+                     changed: Iterator[tuple[Floats, Floats]]) -> tuple[Fraction, list[Fraction]] | None:
+    """Over some other rows and targets: the largest square of how far weights move, and how far all outputs of each
+    point do together; None where a refit is not unique."""
+    today, k = refit(phi, Y, mu, decayed), len(Y[0])
+    assert today is not None
+    far, each = fmpq(0), [fmpq(0)] * len(points)
+    for rows, targets in changed:
+        W = refit(rows, targets, mu, decayed) if rows else None
+        if W is None:
+            return None
+        D = W - today
+        far = max(far, sum((x * x for x in D.entries()), fmpq(0)))
+        for j, e in enumerate(points):
+            step = [sum((q(x) * D[a, c] for a, x in enumerate(e)), fmpq(0)) for c in range(k)]
+            each[j] = max(each[j], sum((x * x for x in step), fmpq(0)))
+    return Fraction(int(far.p), int(far.q)), [Fraction(int(x.p), int(x.q)) for x in each]
+
+
+def changes(phi: Floats, Y: Floats, rows: Sequence[int], most: int, may: Sequence[Sequence[int]] | None = None,
+            codes: Floats = ()) -> Iterator[tuple[Floats, Floats]]:
+    """What is left by every deletion of at most so many rows; or with codes that each may get other targets."""
+    for m in range(1, min(most, len(rows)) + 1):
+        if may is not None:
+            own = [choice if i in rows else [] for i, choice in enumerate(may)]
+            yield from ((phi, new) for new in relabelled(Y, codes, own, m))
+            continue
+        for gone in combinations(rows, m):
+            left = [i for i in range(len(phi)) if i not in gone]
+            yield [phi[i] for i in left], [Y[i] for i in left]

@@ -1,4 +1,4 @@
-"""How far each prediction of a regression moves when any few training rows are left out, and it is trained again."""
+"""How far each prediction moves when any few rows are left out, or get other labels, and the model is trained again."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ import numpy as np
 from certify.format.errors import EnclosureError, InputError
 from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.support import applying
+from certify.format.words import Parameter
 from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.problem.closeness import solved
+from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.problem.question import question_of
 from certify.prove.changed.lost import tell_of_lost
+from certify.prove.label_words import relabelled_as
+from certify.prove.moved.outputs import able, ends_of
 from certify.prove.rows import asked_of, distance_of, points_of
 from certify.prove.rows_asked import asked_change
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.spec.nearest import refusal
-from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.change import NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, head_of
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves.deleted import able, ends_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,9 @@ class PredictionChange:
             none of the choices moves it by more than `upper`. Of several outputs all of a row together (root of the sum
             of squares). Infinite where nothing was proved in the time.
         falls, rises: `(N, k)` upper bounds of how far each output goes down, and up.
-        rows: `(N, m)` numbers of training rows: leaving these out moves the prediction by `lower`.
+        rows: `(N, m)` numbers of training rows: their change moves the prediction by `lower`; −1 in the place of none.
+        labels: for each prediction what the labels of these become, in the words of y, where it has such words and
+            labels change; else None.
     """
 
     change: Change
@@ -52,6 +57,7 @@ class PredictionChange:
     falls: Array
     rises: Array
     rows: Whole
+    labels: tuple[tuple[Any, ...], ...] | None = None
 
     def __repr__(self) -> str:
         upper, lower = float(self.upper.max()), float(self.lower.max())
@@ -61,17 +67,21 @@ class PredictionChange:
 
 
 def prediction_change(
-    problem: Problem, X_eval: Any, *, delete: int | str, seconds: float = 60.0, progress: Progress | None = None,
+    problem: Problem, X_eval: Any, *, delete: int | str | None = None, relabel: int | str | None = None,
+    seconds: float = 60.0, progress: Progress | None = None,
 ) -> PredictionChange:
-    """How far every prediction may move when any `delete` training rows are left out, and the model is trained again.
+    """How far every prediction may move when any few rows are left out, or labels change, and it is trained again.
 
-    For the squared loss (D23): of Ridge, a last layer with a weight decay, and LinearRegression, which has no
-    certificate. Changes are between the exact minimum on all rows and that on the rows that are left.
+    With the squared loss: deletions (D23) of Ridge, a last layer with a weight decay, and LinearRegression, which has
+    no certificate; and labels (D3, D31), where the targets are labels, two numbers or rows that mark one of several
+    outputs. Of a LogisticRegression of two labels either (D24, D6), the raw output, where a box holds all refits.
+    Changes are between the exact minimum on all rows as they are and that on the changed ones.
 
     Args:
         problem: from :func:`certify.from_sklearn` and its like.
         X_eval: `(N, d)` rows to predict, as the model takes them.
-        delete: how many rows, or ``"1%"`` (no more than that share).
+        delete: how many rows are left out, or ``"1%"`` (no more than that share).
+        relabel: how many rows get other labels, likewise; one of both.
         seconds: time; with less of it upper ends are larger, and none of them is wrong.
         progress: told the stage in words and the fraction done.
 
@@ -90,26 +100,31 @@ def prediction_change(
     """
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
-    if delete is None:
-        raise InputError("delete", "None", 'give a number of rows, or a share like "1%"')
+    if (delete is None) == (relabel is None):
+        raise InputError("delete and relabel", "none, or both",
+                         'give one of them, delete or relabel, as a number of rows or a share like "1%"')
     if getattr(problem.prepare, "mean", ()):
         raise InputError("prediction_change", "targets that are kept without their mean, which a fit to fewer rows "
                          "takes anew", "fit with normalize_y=False")
-    members = asked_change(problem, delete, None, None, None)
+    members = asked_change(problem, delete, relabel, None, None)
     head, change = _plain(problem, X_eval, members) if _is_plain(problem) else _penalised(problem, X_eval, members)
     if words := able(head, change):
         steps = getattr(problem.prepare, "words", "")
         raise InputError("prediction_change", words, "for one bound of all predictions ask certify.bound("
-                         f'dataclasses.replace(problem, parameter="deletions", set="sparse", count={members["count"]}, '
-                         'evaluation=points), "prediction_change"), points being X_eval'
+                         f'dataclasses.replace(problem, parameter="{members["parameter"]}", set="sparse", '
+                         f'count={members["count"]}, evaluation=points), "prediction_change"), points being X_eval'
                          f"{f' behind {steps}' if steps else ''}")
     assert isinstance(change, RowChange)
     with told(progress) as tell:
-        tell("trees of deletions", 0.0)
+        tell("how far predictions move", 0.0)
         found = ends_of(head, change, Budget(seconds))
     if isinstance(found, str):
         raise EnclosureError("prediction_change", found, "give more weight decay, fewer columns or more time")
-    return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows)
+    labels = [relabelled_as(problem.classes, head, codes[rows != NONE]) for rows, codes in zip(
+        found.rows, found.codes, strict=True)] if change.relabels else []
+    known = tuple(one for one in labels if one is not None)
+    return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows,
+                            known if known and len(known) == len(labels) else None)
 
 
 def _penalised(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[Head, Change]:
@@ -143,6 +158,10 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
     points = points_of(problem, X_eval)
     require_sound(*problem.network.arrays, problem.X, problem.y, points)
     head = head_of(replace(problem, evaluation=points))
+    relabels = Parameter(members["parameter"]).relabels
+    if relabels:
+        found = codes_of(problem)
+        head = replace(head, codes=found.codes, label=found.label)
     fit = proposed(lambda: np.linalg.lstsq(head.phi, head.Y, rcond=None)[0])
     if fit is not None and problem.weights is None:
         today, exact = head.points @ head.V.T, head.points @ fit
@@ -152,4 +171,4 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
     count = members["count"]
     if count is None:
         raise InputError("delete", "rows that are named", "give a number of rows")
-    return head, RowChange(False, int(count), tuple(range(problem.n)))
+    return head, RowChange(relabels, int(count), tuple(range(problem.n)))

@@ -16,7 +16,8 @@ Json = dict[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 SUMS = "D1, by enumeration: sums of refits"
-BY = {(D1_MOVES, DISTANCE): (By.COUNTED, By.NORMS, By.BOXES), (D1_MOVES, PREDICTION_CHANGE): tuple(By),
+BY = {(D1_MOVES, DISTANCE): (By.COUNTED, By.NORMS, By.BOXES, By.SUMS, By.BENT),
+      (D1_MOVES, PREDICTION_CHANGE): tuple(By),
       (D1_RANGES, FUNCTIONAL): (By.COUNTED, By.BOXES)}
 """What may bound every change (V68, V72, V88 of proofs/certificate-format.md)."""
 

@@ -15,7 +15,7 @@ from certify.format.errors import InputError
 pytest.importorskip("sklearn")
 from sklearn import ensemble, multiclass, multioutput
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import SVR
@@ -81,7 +81,7 @@ def test_balanced_weights_of_two_labels_against_the_rest_are_those_of_fits_anew(
     assert found.attacked.tolist() == np.flatnonzero(flips).tolist()
 
 
-@pytest.mark.parametrize("fit", [lambda: (LogisticRegression(tol=1e-10).fit(X, Y), Y, None),
+@pytest.mark.parametrize("fit", [lambda: (PoissonRegressor(tol=1e-10).fit(X, Y + 1.0), Y + 1.0, None),
                                  lambda: (Ridge().fit(X, REAL, sample_weight=Y + 1.0), REAL, Y + 1.0)])
 def test_the_call_that_a_refusal_names_gives_a_bound(fit: Any) -> None:
     model, y, weights = fit()

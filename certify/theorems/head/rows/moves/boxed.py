@@ -18,8 +18,9 @@ from certify.theorems.head.rows.method import Budget, Mask
 BITS, NEAR = 96, 2.0**-40
 """Precision, and half of the relative width of the enclosure of the weight of that column."""
 
-FACTORS = (1.0001, 1.01, 1.1, 1.5, 3.0)
-"""Upper ends that are tried, times the lower one."""
+FACTORS, HALVED, NEARLY = (3.0, 20.0, 1.1, 1.0001), 6, 1.01
+"""Upper ends that are tried, times the lower one: those that are soon proved go first; then the middle (of the
+logarithms) between one that is proved and one that is not, so often, until they are as near as that."""
 
 START, GROWTH, TURNS = 1.1, 1.4, 6
 """The first bounds along a basis, in what single changes add up to; how fast those grow that are not proved, and how
@@ -92,15 +93,21 @@ def outputs_boxed(head: Head, change: RowChange, today: Array, near: float, reac
     """
     level = level_of(head) if able(head, change) and reached > 0 else None
     E = np.concatenate([head.points, -head.points])
-    for factor in FACTORS if level is not None else ():
+    known, low, high = None, 1.0, np.inf  # times the lower end: not proved, and proved
+    for factor in (*FACTORS, *[0.0] * HALVED) if level is not None else ():
         assert level is not None
-        if budget.left() <= 0:
+        factor = factor or float(np.sqrt(low * high))  # noqa: PLW2901
+        if budget.left() <= 0 or high <= low * NEARLY:
             break
+        if not low < factor < high:
+            continue
         found = proved(head, change, with_levels(head, level, today, near, E, np.full(len(E), reached * factor)),
-                        budget.share(0.5))
-        if found is not None and found[1].all():
-            return reached * factor, {"column": np.array([level.a]), **found[0]}
-    return None
+                       budget.share(0.5))
+        if found is None or not found[1].all():
+            low = factor
+            continue
+        known, high = (reached * factor, {"column": np.array([level.a]), **found[0]}), factor
+    return known
 
 
 def distance_boxed(head: Head, change: RowChange, today: Array, near: float, farthest: Array, budget: Budget,

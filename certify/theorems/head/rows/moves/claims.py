@@ -50,8 +50,9 @@ NEAR = 1.05
 FEW = 200
 """Choices up to which each is refitted before trees of deletions are asked."""
 
-TREES, TOP = 0.5, 4
-"""Share of the time for trees of deletions, and the points of which the rows that move most are refitted."""
+TREES, SEARCH, TOP = 0.5, 0.25, 4
+"""Shares of the time for trees of deletions or sums of vectors, and for changes that move far; and the points of which
+the rows that move most are refitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,24 +145,27 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
     if not np.isfinite(near):
         return None
     measure = kind(head, today, near)
-    farther, why, trees = Farther(measure), able(head, change), None
+    farther, why, known = Farther(measure), able(head, change), None
     if why or change.leaves(head) > FEW:
-        trees = _deleted(head, change, farther, budget)
-        if trees is not None and (why or trees.upper <= farther.best.low * MET):
-            return trees
+        known = _deleted(head, change, farther, budget) or _summed(head, change, farther, budget)
+        if known is not None and (why or known.upper <= farther.best.low * MET):
+            return known
     if not why:
         found = counted(head, change, measure, budget)
         if found is not None and np.isfinite(found[0].upper):
             return Reach(found[0], found[0].upper, By.COUNTED,
                          {f"counted.{name}": array for name, array in found[1].items()},
-                         each=_of_each(measure, change, budget) if trees is None else trees.each)
-        if trees is not None:
-            return trees
+                         each=_of_each(measure, change, budget) if known is None else known.each)
+        if known is not None:
+            return known
         why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
-    search(head, change, farther, budget.share(0.25))
+    search(head, change, farther, budget.share(SEARCH))
     if not isinstance(change, RowChange):
         return Reach(farther, np.inf, None, {}, _short(budget, why))
     upper, by, arrays = measure.seen(farthest(head, change, today) + near), By.NORMS, dict[str, Array]()
+    one = measure.bent(change, budget.share(SEARCH))
+    if one is not None and one[0] < upper:
+        upper, by, arrays = one[0], By.BENT, {f"bent.{name}": array for name, array in one[1].items()}
     boxes = measure.boxed(change, farther.best.low, farther.best.V, budget)
     if boxes is not None and boxes[0] < upper:
         upper, by, arrays = boxes[0], By.BOXES, {f"boxes.{name}": array for name, array in boxes[1].items()}
@@ -186,6 +190,25 @@ def _deleted(head: Head, change: Change, farther: Farther, budget: Budget) -> Re
     each = np.minimum(ends.upper, found[0])
     return Reach(farther, found[0], By.TREES, {f"trees.{name}": array for name, array in found[1].items()},
                  each=tuple(each.tolist()))
+
+
+def _summed(head: Head, change: Change, farther: Farther, budget: Budget) -> Reach | None:
+    """By sums of few vectors, where they say something; the changes found with them, and others, from below."""
+    ends = farther.measure.summed(change, budget.share(TREES))
+    if ends is None or not np.isfinite(ends.upper):
+        return None
+    for rows, codes in zip(ends.rows, ends.codes, strict=True):
+        one = Choices(rows[None, rows != NONE], codes[None, rows != NONE])
+        V = proposed(lambda: Changed(head).solve(one))  # noqa: B023
+        if V is not None:
+            farther.take(one, V, enclose_refits(head, one, V))
+    search(head, change, farther, budget.share(SEARCH))
+    assert isinstance(change, RowChange)
+    measure = farther.measure
+    norms = measure.seen(farthest(head, change, measure.today) + measure.near)
+    if norms < ends.upper:
+        return Reach(farther, norms, By.NORMS, {}, each=tuple(np.minimum(ends.each, norms).tolist()))
+    return Reach(farther, ends.upper, By.SUMS, {}, each=tuple(ends.each.tolist()))
 
 
 def _of_each(measure: Measure, change: Change, budget: Budget) -> tuple[float, ...]:

@@ -150,7 +150,7 @@ def _ends(head: Head, system: Ridge, rows: Ints, count: int, budget: Budget, lar
     """Both ends, of evaluation rows whose squares are far from the largest number."""
     found: list[_Output] = []
     for a in range(head.k):
-        root = _root(head, a, rows, count, budget)
+        root = root_of_output(head, a, rows, count, budget)
         if root is None:
             return "the time was up"
         found.append(_Output(root, count))
@@ -169,7 +169,7 @@ def _ends(head: Head, system: Ridge, rows: Ints, count: int, budget: Budget, lar
                 (system.size_R * system.longest) ** 2, 1.0 - float(np.einsum("ij,ij->i", A, A).max(initial=0.0)))
 
 
-def _root(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
+def root_of_output(head: Head, a: int, rows: Ints, count: int, budget: Budget) -> Root | None:
     """Before deletions, of one output: each point has two numbers, which start at 0: how far it falls, and rises."""
     one, N = replace(head, Y=head.Y[:, [a]], V=head.V[[a]], codes=None, label=None), len(head.points)
     system = ridge(head.phi, head.mu(count), head.decayed)
@@ -340,6 +340,11 @@ def together(size: Array) -> Array:
     return np.where(known, fp.row_norms(np.where(known[:, None], size, 0.0)), np.inf)
 
 
+def room(stretch: float, alone: float) -> float:
+    """The share by which an upper end is moved outward."""
+    return ROOM + UNITS * stretch + ALONE * stretch / max(alone, 2.0**-60)
+
+
 def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array | Ints]] | None:
     """The largest change with the arrays that prove it, a little more than what is proved; None: no bound of all.
 
@@ -349,9 +354,9 @@ def stated(ends: Ends, largest: float) -> tuple[float, dict[str, Array | Ints]] 
         ends: with both ends of each point.
         largest: target in size, or more: nothing much smaller is stated, which a checker need not tell from 0.
     """
-    ups, room = ends.whole, ROOM + UNITS * ends.stretch + ALONE * ends.stretch / max(ends.alone, 2.0**-60)
-    upper = max(float(together(ups).max(initial=0.0)) * (1 + room), largest * TINY)
-    if not (0 < upper < np.inf and room <= WIDEST):
+    ups, share = ends.whole, room(ends.stretch, ends.alone)
+    upper = max(float(together(ups).max(initial=0.0)) * (1 + share), largest * TINY)
+    if not (0 < upper < np.inf and share <= WIDEST):
         return None
     bounds = np.maximum(ups, upper * 2.0**-20) if ups.shape[1] > 1 else np.full_like(ups, upper)
     if ups.shape[1] > 1:

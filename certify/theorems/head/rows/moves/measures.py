@@ -13,8 +13,11 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves import bent
 from certify.theorems.head.rows.moves.boxed import distance_boxed, outputs_boxed
 from certify.theorems.head.rows.moves.deleted import Ends, able, ends_of
+from certify.theorems.head.rows.moves.relabelled import outputs_summed
+from certify.theorems.head.rows.moves.summed import Summed, weights_summed
 
 
 class Measure(ABC):
@@ -65,6 +68,14 @@ class Measure(ABC):
         return None
 
     @abstractmethod
+    def summed(self, change: Change, budget: Budget) -> Summed | None:
+        """An upper end by sums of few vectors (D3, D31); None where they say nothing of this head or change."""
+
+    @abstractmethod
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """An upper end by one box of all choices (D24), with what a checker needs; None: none was proved."""
+
+    @abstractmethod
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         """Ends for the motions D, of upper norms `size`, each known up to a distance `off`."""
 
@@ -79,6 +90,14 @@ class Distance(Measure):
     def boxed(self, change: RowChange, low: float, V: Array, budget: Budget) -> tuple[float, dict[str, Array]] | None:
         """Along a basis."""
         return distance_boxed(self.head, change, self.today, self.near, V, budget)
+
+    def summed(self, change: Change, budget: Budget) -> Summed | None:
+        """Of squared-loss heads."""
+        return weights_summed(self.head, change, budget)
+
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """By the pulls of changed rows."""
+        return bent.stated(self.head, change, None, budget.left)
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         least = size / (fp.sum_up(D[0].size) ** 2 * RAISE) - fp.FLOOR
@@ -104,6 +123,14 @@ class Outputs(Measure):
         except EnclosureError:
             return None
         return None if isinstance(found, str) else found
+
+    def summed(self, change: Change, budget: Budget) -> Summed | None:
+        """Of squared-loss heads with other labels."""
+        return outputs_summed(self.head, change, budget)
+
+    def bent(self, change: Change, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """Row by row, both ways."""
+        return bent.stated(self.head, change, self.head.points, budget.left)
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         head, (B, k, m) = self.head, D.shape

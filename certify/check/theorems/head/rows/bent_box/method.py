@@ -33,27 +33,43 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays have another form, or the theorem is not about this problem.
     """
-    s, points = oriented(head, where)
+    _, points = oriented(head, where)
+    b = held(head, arrays, {"points": (len(asked),)}, where)
+    which = [j for j, want in enumerate(asked) if want and head.today[j] >= 0] if b is not None else []
+    good = _stay(b, points, which, arrays["points"].values) if b is not None and which else set()
+    return [j in good for j in range(len(asked))]
+
+
+def held(head: Head, arrays: Mapping[str, Array], more: Mapping[str, tuple[int, ...]], where: str) -> Bent | None:
+    """What the stated box says, if it holds every refit; None where that is not proved.
+
+    Args:
+        head: the head.
+        arrays: `weights`, `slabs`, `rows`, and others.
+        more: the shapes of these.
+        where: the claim, for messages.
+
+    Raises:
+        Invalid: the arrays have another form, or the theorem is not about this problem.
+    """
+    s, _ = oriented(head, where)
     if head.relabels and head.labelled is not None:
         raise Invalid(where, "a box is stated", "weights go by the labels, and it is for weights that stay")
     if not head.moving:
         raise Invalid(where, "a box is stated", "no row may change")
     kinds = 2 if head.relabels else 4
-    shapes = {"weights": (head.m,), "slabs": (kinds, head.n), "rows": (2, head.n), "points": (len(asked),)}
+    shapes = {"weights": (head.m,), "slabs": (kinds, head.n), "rows": (2, head.n), **more}
     if set(arrays) != set(shapes) or any(a.shape != shapes[x] or a.kind != "f" for x, a in arrays.items()):
-        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights, slabs, rows, points: floats "
+        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", f"{', '.join(shapes)}: floats "
                       f"of the shapes {', '.join(str(x) for x in shapes.values())}, are needed")
     if not all(LEAST <= x < LONGEST for x in arrays["slabs"].values):
         raise Invalid(f"{where}, slabs", "one is not from 2^-40 to 64", "lengths are needed")
     if not all(x - x == 0.0 for x in arrays["weights"].values):
         raise Invalid(f"{where}, weights", "one is not finite", "numbers are needed")
     n, flat = head.n, arrays["slabs"].values
-    slabs = [list(flat[a * n : (a + 1) * n]) for a in range(kinds)]
-    b = linear(centre(s, [], arrays["weights"].values), list(head.moving), head.count, slabs * (4 // kinds))
-    stands = b is not None and _holds(b, slabs * (4 // kinds), arrays["rows"].values)
-    which = [j for j, want in enumerate(asked) if want and head.today[j] >= 0] if b is not None and stands else []
-    good = _stay(b, points, which, arrays["points"].values) if b is not None and which else set()
-    return [j in good for j in range(len(asked))]
+    slabs = [list(flat[a * n : (a + 1) * n]) for a in range(kinds)] * (4 // kinds)
+    b = linear(centre(s, [], arrays["weights"].values), list(head.moving), head.count, slabs)
+    return b if b is not None and _holds(b, slabs, arrays["rows"].values) else None
 
 
 def _holds(b: Bent, slabs: list[list[float]], shares: tuple[float, ...]) -> bool:
@@ -65,14 +81,14 @@ def _holds(b: Bent, slabs: list[list[float]], shares: tuple[float, ...]) -> bool
         if falls is None or rises is None:
             return False
         own = -1 if s.relabels else place.get(j, -1)
-        if not (_stays(b, falls, own) < slabs[0][j] and _stays(b, rises, own) < slabs[1][j]):
+        if not (most_along(b, falls, own) < slabs[0][j] and most_along(b, rises, own) < slabs[1][j]):
             return False
         if own >= 0 and not (_falls(b, falls, own, j) < slabs[2][j] and _rises(b, rises, own) < slabs[3][j]):
             return False
     return True
 
 
-def _stays(b: Bent, one: Taken, own: int) -> float:
+def most_along(b: Bent, one: Taken, own: int) -> float:
     """What changes of other rows, or of all, take along a vector at most."""
     each = one.each
     return (top(each if own < 0 else each[:own] + each[own + 1 :], 0.0, b.k) + one.fixed) * UP
@@ -101,4 +117,4 @@ def _stay(b: Bent, points: Points, which: list[int], shares: tuple[float, ...]) 
     margins = points.margins(b.c.w)
     vectors = [(points.rows[j], points.norms[j], (shares[j],)) for j in which]
     return {j for j, (one,) in zip(which, taken(b, vectors), strict=True)
-            if one is not None and margins[j] > _stays(b, one, -1)}
+            if one is not None and margins[j] > most_along(b, one, -1)}

@@ -26,9 +26,10 @@ from certify.check.theorems.head.rows.refitted.refit import distance, distances
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-BY = ("counted", "norms", "boxes", "trees")
-ARRAYS = {"counted": "counted.", "boxes": "boxes.", "trees": "trees."}
+BY = ("counted", "norms", "boxes", "trees", "sums", "bent")
+ARRAYS = {"counted": "counted.", "boxes": "boxes.", "trees": "trees.", "bent": "bent."}
 """How the arrays begin on which an upper end rests."""
+SUMS = "sums"
 REACHED = ("rows", "codes", "weights")
 
 
@@ -122,11 +123,14 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
     parts = {name.removeprefix(start): array for name, array in arrays.items() if start and name.startswith(start)}
     if len(parts) != len(arrays) or bool(parts) != bool(start):
         raise Invalid(where, f"there are arrays {show(sorted(arrays))}",
-                      "those of counted, boxes or trees are needed where it is stated, and no others")
+                      "those of counted, boxes, trees or bent are needed where it is stated, and no others")
     if claim.upper is None or by is None:
         return
     if start:
         BY_ARRAYS[by](measure, float(claim.upper), parts, f"{where}.{by}")
+        return
+    if by == SUMS:
+        import_module(f"{__package__}.summed").check_summed(measure, float(claim.upper), f"{claim.where}.upper")
         return
     most = measure.seen(farthest(measure.head, today, f"{claim.where}.witness.by") + measure.near)
     if not most <= claim.upper:
@@ -138,7 +142,12 @@ def _check_deleted(measure: Measure, most: float, arrays: Mapping[str, Array], w
     import_module("certify.check.theorems.head.rows.moves.deleted").check_deleted(measure, most, arrays, where)
 
 
-BY_ARRAYS = {"counted": check_all, "boxes": check_boxed, "trees": _check_deleted}
+def _check_bent(measure: Measure, most: float, arrays: Mapping[str, Array], where: str) -> None:
+    """By one box of all choices (D24)."""
+    import_module(f"{__package__}.bent").check_bent(measure, most, arrays, where)
+
+
+BY_ARRAYS = {"counted": check_all, "boxes": check_boxed, "trees": _check_deleted, "bent": _check_bent}
 MOVED = {"prediction_change": "change of a functional"}
 RULE = Rule(always("D1"), lambda claim, problem: ((MOVED if problem.functionals else {}).get(
     claim.quantity, UNITS[claim.quantity]),), check_form, check_ends,

@@ -115,13 +115,7 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
     own = leverages(system, rows)
     d, wrong = own.d, own.wrong
     outputs = outputs_of(head, system, rows) if outputs is None else outputs
-    ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*outputs.R, strict=True)]
-    formed = list(range(len(rows)))
-    if few is not None:
-        roots = [isqrt(max(x, 0)) for x in d]
-        formed = sorted({*hot, *nlargest(few, formed, key=roots.__getitem__),
-                         *nlargest(few, formed, key=lambda i: roots[i] * ranges[i])})
-    hat = majorant(system, rows, own, formed)
+    hat = majorant(system, rows, own, formed_of(d, outputs.R, hot, few))
     del own  # it holds the largest numbers here
     named = [rows[q] for q in hot]
     own_roots = system.roots and system.roots.of(named)
@@ -132,6 +126,17 @@ def root_of(head: Head, system: Ridge, rows: list[int], hot: list[int], at: list
         worst = worst.max(s.off)
     return Root(hat, d, columns, max(wrong, ceiling(worst, 0) + 1), outputs.R, outputs.er,
                 points_of(head, system, rows, at, outputs, bounds))
+
+
+def formed_of(d: Sequence[int], R: Sequence[Sequence[int]], hot: Sequence[int], few: int | None) -> list[int]:
+    """Which columns of the hat matrix are formed: all, or some, and so many of the largest leverages and pulls."""
+    every = list(range(len(d)))
+    if few is None:
+        return every
+    ranges = [max(r) - min(min(r), 0) if len(r) > 1 else abs(r[0]) for r in zip(*R, strict=True)]
+    roots = [isqrt(max(x, 0)) for x in d]
+    return sorted({*hot, *nlargest(few, every, key=roots.__getitem__),
+                   *nlargest(few, every, key=lambda i: roots[i] * ranges[i])})
 
 
 def outputs_of(head: Head, system: Ridge, rows: list[int]) -> Outputs:

@@ -338,7 +338,7 @@ def test_a_row_without_which_no_one_minimum_is_left_counts() -> None:
                       points, np.zeros(2, dtype=int), 0.0)
     head, rows = as_head(small), np.arange(9)
     assert exact(small, head, tuple(rows), 1, 0) is None
-    root = deleted._root(head, 0, rows, 2, Budget(20.0))
+    root = deleted.root_of_output(head, 0, rows, 2, Budget(20.0))
     assert root is not None
     output, goal = deleted._Output(root, 2), np.zeros((2, 2))
     assert not np.isfinite(output._asked(root, np.array([4, 0, 1]), goal, lambda: False)).any()
@@ -353,7 +353,7 @@ def test_a_row_without_which_no_one_minimum_is_left_counts() -> None:
 def test_errors_of_what_is_lost_count() -> None:
     """What deletions have taken is known within an error, all of which may be lost as well."""
     _, head, rows = drawn(1, 1)
-    root = deleted._root(head, 0, np.array(rows), 2, Budget(20.0))
+    root = deleted.root_of_output(head, 0, np.array(rows), 2, Budget(20.0))
     assert root is not None
     order = np.arange(2)
     state = root.state(order)

@@ -182,7 +182,7 @@ def least_slabs(head: Head, count: int, relabels: bool) -> tuple[linear.Bent, np
                     return None
                 falls, rises = both
                 own = -1 if relabels else j
-                image[:2, j] = method._stays(b, falls, own), method._stays(b, rises, own)
+                image[:2, j] = method.most_along(b, falls, own), method.most_along(b, rises, own)
                 image[2:, j] = image[:2, j] if relabels else (
                     method._falls(b, falls, j, j), method._rises(b, rises, j))
             if not image.max() < 20.0:

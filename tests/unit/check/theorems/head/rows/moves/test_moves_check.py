@@ -137,6 +137,7 @@ def test_norms_are_derived_again_and_refused_where_they_do_not_reach(
     monkeypatch.setattr(counted, "ONE_BY_ONE", 1)
     for measure in (Distance, Outputs):
         monkeypatch.setattr(measure, "boxed", lambda *_: None)
+        monkeypatch.setattr(measure, "bent", lambda *_: None)
     for kind in ("deleted", "remaining", "free"):
         folder = tmp_path / kind
         folder.mkdir()
@@ -161,6 +162,8 @@ def test_boxes_are_derived_again_and_forged_ones_refused(
 ) -> None:
     monkeypatch.setattr(counted, "LEAVES", 1)
     monkeypatch.setattr(counted, "ONE_BY_ONE", 1)
+    for measure in (Distance, Outputs):
+        monkeypatch.setattr(measure, "bent", lambda *_: None)  # one box says more here
     certificate = made(tmp_path, "deleted", f'[[gate]]\nquantity = "{quantity}"\nmax = 9.0\n')
     claim = certificate["claims"][0]
     assert claim["witness"]["by"] == "boxes" and claim["lower"] < claim["upper"]

@@ -1,0 +1,1 @@
+"""How far outputs move when rows change: which theorems say something, and both ends."""
