@@ -11,7 +11,8 @@ METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "
 """In the order of their numbers, which never change; a new one is added at the end."""
 
 UNCHECKED: Final = ("softmax_by_choice", "step_sums", "softmax_two_labels", "softmax_sums",
-                    "softmax_three_labels", "label_triples", "pair_table", "deleted_triples")
+                    "softmax_three_labels", "label_triples", "pair_table", "deleted_triples",
+                    "both_squared", "both_sums", "both_refits")
 """Methods that have no checker: no certificate states what they prove."""
 
 OPEN, FLIPPED, FIRST, BEYOND = 0, 1, 2, 1000

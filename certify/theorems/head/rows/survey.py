@@ -33,14 +33,14 @@ CLASSES: Final[Mapping[str, str]] = {
     "cells": "cells:Cells", "deleted_triples": "deleted_triples.method:DeletedTriples",
     "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
     "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
-    "label_sums": "label_sums.method:LabelSums",
-    "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
+    "label_sums": "label_sums.method:LabelSums", "softmax_box": "softmax_box:SoftmaxBox",
+    "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
     "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums",
-    "softmax_three_labels": "softmax_three_labels.method:ThreeLabels",
-    "softmax_tree": "softmax_tree:SoftmaxTree", "pair_table": "pair_table.method:PairTable",
-    "label_triples": "label_triples.method:LabelTriples", "energy": "energy:Energy",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums", "both_squared": "both_squared.method:BothSquared",
+    "softmax_three_labels": "softmax_three_labels.method:ThreeLabels", "softmax_tree": "softmax_tree:SoftmaxTree",
+    "pair_table": "pair_table.method:PairTable", "label_triples": "label_triples.method:LabelTriples",
+    "energy": "energy:Energy", "both_sums": "both_sums.method:BothSums", "both_refits": "both_refits.method:BothRefits",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 
