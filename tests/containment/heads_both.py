@@ -1,4 +1,4 @@
-"""Containment of D31 and D32: rows deleted and others relabelled at once, against every refit."""
+"""Containment of D33 and D32: rows deleted and others relabelled at once, against every refit."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def judged(method: Method, head: Head, change: BothChange, least: Array) -> Mask
 
 
 def distances(head: Head, change: BothChange, choices: list[Choices], V: list[Array]) -> bool:
-    """Whether the bound of sums of steps (D31) holds any choice; each refit has to be as near as is said."""
+    """Whether the bound of sums of steps (D33) holds any choice; each refit has to be as near as is said."""
     single, kinds = single_changes(head, change)
     st = single_steps(head, single, lambda: None)
     b = None if st is None else bound(st, kinds)
@@ -112,7 +112,7 @@ def distances(head: Head, change: BothChange, choices: list[Choices], V: list[Ar
     return True
 
 
-@attack("changed_rows_both", "D31", "D32", slow=10)
+@attack("changed_rows_both", "D33", "D32", slow=10)
 def changed_rows_both(rng: np.random.Generator) -> Outcome:
     """Up to two rows deleted and up to two others relabelled: every point, and every distance that is stated."""
     loss = str(rng.choice(["logistic", "logistic", "squared", "cross_entropy"]))

@@ -1,4 +1,4 @@
-"""D31: rows deleted and others relabelled at once in a logistic head, by sums of the refits after one change each."""
+"""D33: rows deleted and others relabelled at once in a logistic head, by sums of the refits after one change each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOGETHER = "rows are not deleted and relabelled at once, and other methods are f
 
 
 class BothSums(Method):
-    """Any m₁ rows deleted and any m₂ others relabelled, of a logistic head with one output (D31).
+    """Any m₁ rows deleted and any m₂ others relabelled, of a logistic head with one output (D33).
 
     Attributes:
         quick: seconds in which all choices are looked at one by one, so that no tree is grown.

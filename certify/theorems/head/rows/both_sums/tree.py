@@ -1,4 +1,4 @@
-"""D31: the changes that move outputs farthest are made one by one; sums of steps hold all choices of the others.
+"""D33: the changes that move outputs farthest are made one by one; sums of steps hold all choices of the others.
 
 A node has changes that are made. A choice of further ones has none of the node's hot changes, or a first one among
 them, which is a child's: neither that row nor an earlier hot change is asked about there.

@@ -1,4 +1,4 @@
-"""D31, D32: rows deleted and others relabelled at once, against every refit; wrong versions are found out."""
+"""D33, D32: rows deleted and others relabelled at once, against every refit; wrong versions are found out."""
 
 from __future__ import annotations
 
