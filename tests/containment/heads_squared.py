@@ -21,11 +21,11 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.motions.relabelled import ends_of as relabelled_ends
+from certify.theorems.head.rows.motions.relabelled import outputs_summed
+from certify.theorems.head.rows.motions.summed import weights_summed
 from certify.theorems.head.rows.moves.deleted import ends_of as moved_ends
 from certify.theorems.head.rows.moves.deleted import stated
-from certify.theorems.head.rows.moves.relabelled import ends_of as relabelled_ends
-from certify.theorems.head.rows.moves.relabelled import outputs_summed
-from certify.theorems.head.rows.moves.summed import weights_summed
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_labels import SquaredLabels
 from certify.theorems.head.targets import ends_of

@@ -123,7 +123,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("pairs: no curvature fades", PAIRED, "products * _left(moves)", "products * 1.0", ("rows_pairs@26",)),
     Mutant("pairs: outputs move by a tenth", PAIRED, "found = reach * self._farthest(form)", "found = 0.1 * reach * self._farthest(form)", ("rows_pairs@35",)),
     Mutant("pairs: the largest curvature of a block", PAIRED, "(seen[:, a] * seen[:, b]).min(axis=1, initial=1.0)", "(seen[:, a] * seen[:, b]).max(axis=1)", ("rows_pairs@0",)),
-    Mutant("pairs: a new label does not pull", PAIRED, "s[rows, codes, each] -= 1.0", "s[rows, codes, each] -= 0.0", ("rows_pairs@0",)),
+    Mutant("pairs: a new label does not pull", PAIRED, "s[rows[~gone], codes[~gone], each[~gone]] -= 1.0", "s[rows[~gone], codes[~gone], each[~gone]] -= 0.0", ("rows_pairs@0",)),
     Mutant("pairs: a row's own label pulls on", PAIRED, "s[rows, label[rows], each] += 1.0", "s[rows, label[rows], each] += 0.0", ("rows_pairs@0",)),
     Mutant("pairs: a free intercept held by μ", PAIRED, "np.tile(np.where(head.decayed, low, 0.0), k)", "np.tile(np.where(head.decayed, low, low), k)", ("rows_pairs@4",)),
     Mutant("pairs: gradients without decay", PAIRED, "gradient = (pull + self._held[:, None] * V.transpose(1, 2, 0))", "gradient = (pull + 0.0 * self._held[:, None] * V.transpose(1, 2, 0))", ("rows_pairs@0",)),

@@ -35,7 +35,7 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
         here = s.loss.margins(t, still, False)
         g = s.decay * w - (kept * here.p) @ S
         if not again:
-            weights = kept * here.D
+            weights = (kept * here.p * (1.0 - here.p)) if s.loss.smooth else kept * here.D
             H = _hessian(s, weights) if rough else np.asarray((S.T * weights) @ S)
             H[np.diag_indices(len(H))] += s.decay
         try:

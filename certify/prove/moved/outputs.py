@@ -17,7 +17,8 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves import bent, deleted, relabelled, summed
+from certify.theorems.head.rows.motions import bent, relabelled, summed
+from certify.theorems.head.rows.moves import deleted
 from certify.theorems.head.rows.moves.boxed import able as boxable
 from certify.theorems.head.rows.moves.boxed_ranges import Kept, kept_of
 

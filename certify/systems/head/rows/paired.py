@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import Choices
+from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head
 
 ROOM = 2.0**-24
@@ -95,7 +95,7 @@ class Pairs:
         self._rows = np.ascontiguousarray(head.phi.T)
 
     def at(self, V: Array, choices: Choices) -> Pulls | None:
-        """At `(B, k, m)` weights after changes of labels; None where numbers are too large."""
+        """At `(B, k, m)` weights after deletions and changes of labels; None where numbers are too large."""
         head, (B, k, m) = self.head, V.shape
         n, each, label = head.n, np.arange(B), self._label
         flat = np.ascontiguousarray(V.transpose(1, 0, 2)).reshape(k * B, m)
@@ -115,8 +115,11 @@ class Pairs:
         products = np.maximum(products * (1 - 4 * wide) - 2 * off - FLAT, 0.0)
         missed = 1 - seen[np.arange(n), label].min(axis=1, initial=1.0)
         for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
+            gone = codes == DELETED
+            s[rows[gone], :, each[gone]] = 0.0  # what is taken of it below is all that it pulls with
             s[rows, label[rows], each] += 1.0
-            s[rows, codes, each] -= 1.0
+            s[rows[~gone], codes[~gone], each[~gone]] -= 1.0
+        products[:, choices.rows[choices.codes == DELETED]] = 0.0
         pull = (self._rows @ s.reshape(n, k * B)).reshape(m, k, B).transpose(1, 0, 2) - self._taken[:, :, None]
         gradient = (pull + self._held[:, None] * V.transpose(1, 2, 0)).reshape(k * m, B)
         own = float(np.sqrt(k) * (off @ head.phi_norm) + 4 * fp.dot_unit(n + 4) * head.phi_norm.sum())

@@ -10,7 +10,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.activation.sigmoid import values
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import Choices
+from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.head import Head
 
 CELL, LAST = 13, 16
@@ -61,7 +61,10 @@ class Table:
         return float(np.sqrt(scale * np.linalg.norm(power @ power) ** 0.25) * (1 + 2.0**-20)) + fp.FLOOR
 
     def at(self, V: Array, choices: Choices) -> Batch | None:
-        """At `(m, B)` weights; None where numbers are too large. The slope of a row with another label becomes `p − 1`.
+        """At `(m, B)` weights; None where numbers are too large.
+
+        The slope of a row with another label becomes `p − 1`, and that of a deleted one 0; a row that one change of the
+        batch deletes has no curvature in any of them.
 
         The middle of a margin's cell lies within w of it, and slopes have `p'² ≤ p'/4 ≤ p/4`; so all errors together
         are at most `(w/2)e^(w/2)√(Σ p)` and what lies beyond the table.
@@ -74,12 +77,14 @@ class Table:
         places = (self._cells @ np.vstack([V, np.ones((1, B))])).astype(np.int32)
         p = self._slopes.take(places, mode="clip")
         low, high = p.min(axis=1), p.max(axis=1)
-        for column in choices.rows.T:
-            p[column, np.arange(B)] -= 1.0
+        every = np.arange(B)
+        for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
+            p[rows, every] = np.where(codes == DELETED, 0.0, p[rows, every] - 1.0)
         gradient = self._held[:, None] * V - self.S.T @ p
         wide = 2.0 ** -(CELL + 1) + 4 * fp.dot_unit(head.m + 1) * farthest
         off = wide / 2 * (1 + wide) * np.sqrt(high.sum()) + np.sqrt(head.n) * BEYOND
         rounding = 4 * fp.dot_unit(head.n + 1) * float(head.phi_norm.sum()) + (self._wrong + 4 * U * self._mu) * longest
         ends = np.minimum(low * (1 - low), high * (1 - high))
+        ends[choices.rows[choices.codes == DELETED]] = 0.0
         error = float((self.stretch * off + rounding) * RAISE) + fp.FLOOR
         return Batch(gradient, error, np.maximum(ends * (1 - 2 * wide) - BEYOND, 0.0))

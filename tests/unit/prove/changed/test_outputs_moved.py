@@ -16,7 +16,7 @@ from certify.finders.head.changed import Changed
 from certify.format.errors import InputError
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.of_problem import head_of
-from certify.theorems.head.rows.moves import bent
+from certify.theorems.head.rows.motions import bent
 
 N, COUNT = 14, 2
 

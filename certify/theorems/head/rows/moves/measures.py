@@ -13,11 +13,11 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves import bent
+from certify.theorems.head.rows.motions import bent
+from certify.theorems.head.rows.motions.relabelled import outputs_summed
+from certify.theorems.head.rows.motions.summed import Summed, weights_summed
 from certify.theorems.head.rows.moves.boxed import distance_boxed, outputs_boxed
 from certify.theorems.head.rows.moves.deleted import Ends, able, ends_of
-from certify.theorems.head.rows.moves.relabelled import outputs_summed
-from certify.theorems.head.rows.moves.summed import Summed, weights_summed
 
 
 class Measure(ABC):

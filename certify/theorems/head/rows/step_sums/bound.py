@@ -8,6 +8,7 @@ proofs/heads-sums.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.inverses import inverse
 from certify.systems.head.rows.boxes.slabs import THIRD
 from certify.systems.head.rows.head import Head, Whole
-from certify.theorems.head.rows.pair_tree.bound import top
 from certify.theorems.head.rows.pair_tree.curves import EVEN, curve, kept_part, most_between
 from certify.theorems.head.rows.pair_tree.steps import lengths
+from certify.theorems.head.rows.step_sums.kinds import Kinds
 from certify.theorems.head.rows.step_sums.steps import DECAY, Steps
 
 FARTHEST = 300.0
@@ -40,11 +41,11 @@ LEAST = 2.0**-900
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """What is proved of all choices of at most k of the changes.
+    """What is proved of all choices of at most so many of the changes of each kind.
 
     Attributes:
         steps: the steps.
-        k: changes at most.
+        kinds: changes at most.
         X, off: the inverse of the matrix A, and its error with room for products.
         alone: `(f,)` at least what a step leaves of the gradient, in the norm of the inverse, and `still` the centre.
         pairs: `(f, f)` at least what two steps do together, 0 on the diagonal.
@@ -53,7 +54,7 @@ class Bound:
     """
 
     steps: Steps
-    k: int
+    kinds: Kinds
     X: Array
     off: float
     alone: Array
@@ -63,9 +64,14 @@ class Bound:
     kept: float
 
     @property
+    def k(self) -> int:
+        """Changes of a choice at most."""
+        return self.kinds.k
+
+    @cached_property
     def shares(self) -> Array:
         """`(f,)` at least what every change adds to the distance of any choice."""
-        return np.asarray((self.alone + self.still + 0.5 * top(self.pairs, 0.0, self.k - 1)) / self.kept * RAISE)
+        return np.asarray((self.alone + self.still + 0.5 * self.kinds.beside(self.pairs)) / self.kept * RAISE)
 
     def far(self, which: Whole) -> Array:
         """`(B,)` at least the distance from the sum of the steps of a choice to its refit, in the norm of A.
@@ -125,10 +131,11 @@ def drops(b: Bound, head: Head, which: Whole, exactly: bool = False) -> Drops:
     return Drops(margin, push, seen, (each - least[:, None]) * RAISE, fixed + b.k * least * (1 - 2.0**-40))
 
 
-def bound(st: Steps, k: int) -> Bound | None:
-    """What is proved of any k of the changes; None where nothing is."""
-    up = top(np.maximum(st.signed + st.off, 0.0), 0.0, k)
-    down = top(np.maximum(st.off - st.signed, 0.0), 0.0, k)
+def bound(st: Steps, asked: int | Kinds) -> Bound | None:
+    """What is proved of any k of the changes, or of so many of each kind; None where nothing is."""
+    kinds = asked if isinstance(asked, Kinds) else Kinds.alike(len(st.rows), asked)
+    up = kinds.top(np.maximum(st.signed + st.off, 0.0))
+    down = kinds.top(np.maximum(st.off - st.signed, 0.0))
     farthest = (np.maximum(np.abs(st.t - down), np.abs(st.t + up)) + st.t_off) * RAISE
     if not farthest.max(initial=0.0) < FARTHEST:
         return None
@@ -144,7 +151,7 @@ def bound(st: Steps, k: int) -> Bound | None:
         d = kept_part(least, moved)
         if not d.min(initial=1.0) > LEAST or (inv := _inverse(st, d)) is None:
             return None
-        found, reach, long = _measured(st, k, d, bend, most, *inv)
+        found, reach, long = _measured(st, kinds, d, bend, most, *inv)
         if found is not None and (reach * long * RAISE < moved).all():
             return found
         reach *= GROW
@@ -165,24 +172,24 @@ def _inverse(st: Steps, d: Array) -> tuple[Array, float] | None:
     return X, off + 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
 
 
-def _measured(st: Steps, k: int, d: Array, bend: Array, most: Array, X: Array, off: float,
+def _measured(st: Steps, kinds: Kinds, d: Array, bend: Array, most: Array, X: Array, off: float,
               ) -> tuple[Bound | None, float, Array]:
     """The bound for a matrix, how far refits then are from sums at most, and the lengths of rows."""
     long, root = lengths(X, off, st.S, st.norms), float(np.sqrt((fp.frobenius(X) + off) * RAISE))
     taken = st.lost * d[st.rows] * long[st.rows] ** 2 * RAISE
-    kept = (1.0 - float(top(taken[None, :], 0.0, k)[0])) * (1 - 4 * U)
+    kept = (1.0 - float(kinds.top(taken[None, :])[0])) * (1 - 4 * U)
     if not kept > 0.0:
         return None, np.inf, long
     pairs = np.zeros((len(st.rows), len(st.rows)))
-    if k > 1:
+    if kinds.k > 1:
         pairs = _together(st.moved, bend * (bend / d) * RAISE)
         one = (st.gain * most[st.rows] * long[st.rows])[:, None] * st.moved[st.rows] * RAISE
         pairs += one
         pairs += one.T
         pairs *= RAISE
         np.fill_diagonal(pairs, 0.0)
-    found = Bound(st, k, X, off, st.left * root * RAISE, st.still * root * RAISE, pairs, taken, kept)
-    reach = (float(top(found.shares[None, :], 0.0, k)[0]) + found.still / kept) * RAISE
+    found = Bound(st, kinds, X, off, st.left * root * RAISE, st.still * root * RAISE, pairs, taken, kept)
+    reach = (float(kinds.top(found.shares[None, :])[0]) + found.still / kept) * RAISE
     return (found if np.isfinite(reach) else None), reach, long
 
 

@@ -38,8 +38,8 @@ def _below(falling: Array, left: int, need: float, chosen: Whole, sums: Array) -
     """Those that begin with some choices and have up to `left` more, later numbers."""
     last = chosen[:, -1] if chosen.shape[1] else np.full(len(chosen), -1)
     width = np.maximum(_ends(falling, sums, left, need) - last - 1, 0)
-    for some in _pieces(width):
-        of, more = _spread(width[some], last[some])
+    for some in pieces(width):
+        of, more = spread(width[some], last[some])
         longer = np.hstack([chosen[some][of], more[:, None]])
         total = sums[some][of] + falling[more]
         done = total >= need
@@ -54,14 +54,14 @@ def _ends(falling: Array, sums: Array, left: int, need: float) -> Whole:
     return np.asarray(np.searchsorted(-falling, -(need - sums) / left * LOW, side="right"))
 
 
-def _spread(width: Whole, last: Whole) -> tuple[Whole, Whole]:
+def spread(width: Whole, last: Whole) -> tuple[Whole, Whole]:
     """For each so many numbers after its last one: which it is, and the numbers."""
     of = np.repeat(np.arange(len(width)), width)
     begin = np.cumsum(width) - width
     return of, np.arange(len(of)) - begin[of] + last[of] + 1
 
 
-def _pieces(width: Whole) -> Iterator[slice]:
+def pieces(width: Whole) -> Iterator[slice]:
     """Parts with not too many numbers."""
     ends, begin = np.cumsum(width), 0
     while begin < len(width):

@@ -36,16 +36,18 @@ class Case:
         bound: what is proved of their changes.
         labels: `(f,)` the label of the row of every change, 0 or 1; and `exactly`, how many changes of either label a
             choice has; None: up to k of any.
+        made: changes that every choice has beside these, one batch of one; None: none.
     """
 
     bound: Bound
     labels: Whole
     exactly: tuple[int, int] | None = None
+    made: Choices | None = None
 
     def most(self, each: Array) -> Array:
         """`(N,)` at least what a choice takes, from what every change does."""
         if self.exactly is None:
-            return top(each, 0.0, self.bound.k)
+            return self.bound.kinds.top(each)
         of = [top(each[:, self.labels == y], 0.0, count) if count else np.zeros(len(each))
               for y, count in enumerate(self.exactly)]
         return np.asarray(sum(of) * RAISE)
@@ -59,6 +61,11 @@ class Case:
             own = np.flatnonzero(self.labels == y)
             parts.append(own[np.argsort(-push[:, own], axis=1, kind="stable")[:, :count]])
         return np.hstack(parts)
+
+    def listed(self, each: Array, need: float) -> Iterator[Whole]:
+        """Batches of choices that are asked about, among them all whose changes take at least so much together."""
+        for which in listed(each, self.bound.k, need):
+            yield which[self.asked(which)]
 
     def asked(self, which: Whole) -> Mask:
         """`(B,)` which choices of changes are asked about."""
@@ -126,9 +133,8 @@ class Search:
         if not need > 0.0:
             return False
         push, seen, margin = d.push[0], float(d.seen[0]), float(d.margin[0])
-        for which in listed(d.each[0], b.k, need):
+        for which in self.case.listed(d.each[0], need):
             self.check()
-            which = which[self.case.asked(which)]
             looked += len(which)
             taken = push[which].sum(axis=1) + 2.0**-40 * np.abs(push[which]).sum(axis=1)
             rest = which[~(taken + seen * b.far(which) * RAISE < margin)]
@@ -145,9 +151,12 @@ class Search:
     def _refitted(self, which: Whole) -> Whole:
         """`(B, N)` the labels that are proved at the refits of some choices; those that flip a point are taken down."""
         st = self.case.bound.steps
-        order = np.sort(st.rows[which], axis=1)
-        by_row = np.argsort(st.rows)
-        codes = st.choices.codes[:, 0][by_row][np.searchsorted(st.rows[by_row], order)]
+        rows, codes = st.rows[which], st.choices.codes[:, 0][which]
+        if (made := self.case.made) is not None:
+            rows, codes = (np.hstack([np.repeat(old, len(new), axis=0), new])
+                           for old, new in ((made.rows, rows), (made.codes, codes)))
+        turn = np.argsort(rows, axis=1, kind="stable")
+        order, codes = (np.take_along_axis(of, turn, axis=1) for of in (rows, codes))
         choices = Choices(order, codes)
         V = (st.w + st.delta[which].sum(axis=1))[:, None, :]
         V = self._plain.chords(choices, V, self._inverse, TURNS)

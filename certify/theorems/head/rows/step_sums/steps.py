@@ -34,7 +34,7 @@ class Steps:
 
     Attributes:
         head: the head.
-        choices: f changes of one row each, all of other rows.
+        choices: f changes of one row each; those of a choice are of different rows.
         w: `(m,)` the centre ŵ.
         delta: `(f, m)` floats near the steps δ, which are the exact differences of floats.
         long: `(f,)` at least the lengths of the steps.
@@ -71,8 +71,12 @@ class Steps:
         return np.asarray(self.choices.rows[:, 0])
 
 
-def proposed_steps(head: Head, choices: Choices, check: Callable[[], None]) -> tuple[Array, Array]:
-    """Weights near the refit of the unchanged rows `(m,)`, and near those after every change `(f, m)`: a finder."""
+def proposed_steps(head: Head, choices: Choices, check: Callable[[], None], goal: float = np.inf,
+                   ) -> tuple[Array, Array]:
+    """Weights near the refit of the unchanged rows `(m,)`, and near those after every change `(f, m)`: a finder.
+
+    Those with a gradient above a goal are looked for by Newton's method.
+    """
     plain = PlainRefits(head)
     centre = plain.newton(NOTHING, head.V[None], 0.0, check)
     inverse = plain.inverse(centre[0])
@@ -81,18 +85,21 @@ def proposed_steps(head: Head, choices: Choices, check: Callable[[], None]) -> t
         check()
         at = slice(start, start + AT_ONCE)
         found[at] = plain.chords(choices.part(at), found[at], inverse, TURNS)
+        if np.isfinite(goal):
+            found[at] = plain.newton(choices.part(at), found[at], goal, check)
     return centre[0, 0], found[:, 0]
 
 
-def steps(head: Head, choices: Choices, check: Callable[[], None]) -> Steps | None:
+def steps(head: Head, choices: Choices, check: Callable[[], None], goal: float = np.inf) -> Steps | None:
     """The steps of some changes; None where floats do not hold them.
 
     Args:
         head: a head of one output and the logistic loss, whose weights do not follow the counts of labels.
-        choices: f changes of one label each, all of other rows.
+        choices: f changes of one row each.
         check: raises when the time is up.
+        goal: of gradients after single changes.
     """
-    w, W = proposed_steps(head, choices, check)
+    w, W = proposed_steps(head, choices, check, goal)
     if not (np.isfinite(w).all() and np.isfinite(W).all()):
         return None
     delta = W - w

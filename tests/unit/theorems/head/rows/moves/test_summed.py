@@ -15,8 +15,8 @@ from certify.prove.prover import bound
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves import few_vectors, relabelled, summed
-from certify.theorems.head.rows.moves.few_vectors import Vectors, far_sums, longest_sum
+from certify.theorems.head.rows.motions import few_vectors, relabelled, summed
+from certify.theorems.head.rows.motions.few_vectors import Vectors, far_sums, longest_sum
 from tests.effort import FULL
 from tests.families.squared_heads import as_head, small_head
 from tests.oracles.squared_head import changes, farthest_motions

@@ -9,6 +9,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.theorems.head.rows.label_sums.method import LabelSums
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.step_sums import bound, steps
+from certify.theorems.head.rows.step_sums.kinds import Kinds
 from certify.theorems.head.rows.step_sums.method import StepSums, relabelled
 from tests.families.heads import any_rows
 from tests.families.other_heads import other_head
@@ -57,7 +58,7 @@ def test_what_rows_leave_to_pairs_is_no_square_that_underflows(monkeypatch: pyte
     st = steps.steps(head, relabelled(head, np.array(change.rows)), lambda: None)
     assert st is not None
     small, X = np.full(16, 1e-170), np.eye(head.m)
-    bound._measured(st, 2, small, small, np.full(16, 0.25), X, 0.0)
+    bound._measured(st, Kinds.alike(2, 2), small, small, np.full(16, 0.25), X, 0.0)
     assert (seen[0] >= 1e-170 * (1 - 1e-12)).all()
 
 

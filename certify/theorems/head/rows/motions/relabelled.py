@@ -18,8 +18,8 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.ridge import ridge, solve
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.moves.few_vectors import Vectors, longest_sum
-from certify.theorems.head.rows.moves.summed import ROOM, WIDER, Summed, able, steps
+from certify.theorems.head.rows.motions.few_vectors import Vectors, longest_sum
+from certify.theorems.head.rows.motions.summed import ROOM, WIDER, Summed, able, steps
 from certify.theorems.head.rows.squared.contrasts import Contrast
 from certify.theorems.head.rows.squared_labels import Labels, Point, Targets, drops
 

@@ -24,7 +24,7 @@ from certify.theorems.head.rows.bent_box.method import LARGEST, WIDEST
 from certify.theorems.head.rows.bent_box.search import ROOM, box
 from certify.theorems.head.rows.bent_box.spectra import largest as largest_share
 from certify.theorems.head.rows.box_tree import oriented, refusal, unscalable
-from certify.theorems.head.rows.moves.few_vectors import Vectors, largest, longest_sum
+from certify.theorems.head.rows.motions.few_vectors import Vectors, largest, longest_sum
 
 
 @dataclass(frozen=True, eq=False)

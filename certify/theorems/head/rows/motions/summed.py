@@ -20,8 +20,8 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.motions.few_vectors import Vectors, far_sums, largest, longest_sum
 from certify.theorems.head.rows.moves import deleted
-from certify.theorems.head.rows.moves.few_vectors import Vectors, far_sums, largest, longest_sum
 from certify.theorems.head.rows.squared_tree.sums import terms
 
 ROOM, WIDER = 1 + 2.0**-24, 64.0

@@ -1,0 +1,1 @@
+"""Rows deleted and others relabelled at once in a squared-loss head (D32)."""
