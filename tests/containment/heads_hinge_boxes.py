@@ -11,14 +11,14 @@ from certify.theorems.head.rows.box import Box
 from certify.theorems.head.rows.method import Budget
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
-from tests.families.hinge_heads import hinge_head, least_margins
-from tests.families.row_heads import as_checked, stored
+from tests.families.hinge_heads import hinge_head, least_margins, twin
+from tests.families.row_heads import stored
 
 
 @attack("changed_rows_hinge_boxes", "D5", slow=10)
 def changed_rows_hinge_boxes(rng: np.random.Generator) -> Outcome:
     """Every change of a small head against what a box proved, and the checker's answer."""
-    head = hinge_head(rng, scale=float(10.0 ** rng.integers(-1, 2)))
+    head = hinge_head(rng, bool(rng.random() < 0.3), scale=float(10.0 ** rng.integers(-1, 2)))
     rows = tuple(sorted(rng.choice(head.n, int(rng.integers(2, head.n + 1)), False).tolist()))
     change = RowChange(bool(rng.random() < 0.4), int(rng.integers(1, 3)), rows)
     if Box().able(head, change):
@@ -30,7 +30,7 @@ def changed_rows_hinge_boxes(rng: np.random.Generator) -> Outcome:
     if (least[part.proved] < -1e-9).any():
         raise Violation(f"a prediction that is proved to stay changes: {least[part.proved].min()}")
     with ctx.workprec(64):
-        found = checked.proved(as_checked(head, change), stored(dict(part.arrays)), "claim", part.proved.tolist())
+        found = checked.proved(twin(head, change), stored(dict(part.arrays)), "claim", part.proved.tolist())
     if found != part.proved.tolist():
         raise Violation("the checker does not follow")
     return "decided"

@@ -1,14 +1,18 @@
-"""Small heads with the squared hinge of which a box says something, and how far their refits lie on the same side."""
+"""Small heads with the squared hinge of which a box says something, their twins, and how far their refits lie."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+from flint import arb
 
+from certify.check.theorems.head.rows import head as checked
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from tests.families.other_heads import other_head
+from tests.families.row_heads import as_checked
 
 Array = np.ndarray
 
@@ -18,6 +22,12 @@ def hinge_head(rng: np.random.Generator, weights: bool = False, **options: float
     decay = float(10.0 ** rng.uniform(-1.5, 0.5))
     return other_head(rng, "squared_hinge", n=int(rng.integers(8, 17)), d=int(rng.integers(1, 4)), N=8, free=False,
                       decay=decay, weights="rows" if weights else "", **options)
+
+
+def twin(head: Head, change: RowChange) -> checked.Head:
+    """The checker's, with what rows count."""
+    seen = as_checked(head, change)
+    return seen if head.weights is None else replace(seen, weights=[arb(float(c)) for c in head.weights.rows])
 
 
 def minimum(S: Array, counts: Array, mu: float) -> Array:

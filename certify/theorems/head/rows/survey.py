@@ -36,11 +36,12 @@ CLASSES: Final[Mapping[str, str]] = {
     "label_sums": "label_sums.method:LabelSums", "squared_by_counts": "squared.by_counts:SquaredByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
-    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels", "softmax_sums": "softmax_sums.method:SoftmaxSums",
-    "squared_relabelled": "squared.relabelled:SquaredRelabelled", "both_squared": "both_squared.method:BothSquared",
+    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
+    "softmax_sums": "softmax_sums.method:SoftmaxSums", "squared_relabelled": "squared.relabelled:SquaredRelabelled",
     "softmax_three_labels": "softmax_three_labels.method:ThreeLabels", "softmax_tree": "softmax_tree:SoftmaxTree",
     "pair_table": "pair_table.method:PairTable", "label_triples": "label_triples.method:LabelTriples",
-    "energy": "energy:Energy", "both_sums": "both_sums.method:BothSums", "both_refits": "both_refits.method:BothRefits",
+    "energy": "energy:Energy", "both_squared": "both_squared.method:BothSquared",
+    "both_sums": "both_sums.method:BothSums", "both_refits": "both_refits.method:BothRefits",
     "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 
@@ -58,8 +59,7 @@ REFITS, CHOICES = ("enumeration", "every_choice"), "softmax_labels"
 """Methods that refit every choice; and one that looks at each, and leaves little to them."""
 
 TABLE = "pair_table"
-"""What goes before refits of all pairs and takes part of what they do: where these fit into half of the time, both do.
-"""
+"""What goes before refits of all pairs: where these fit into half of the time, both do."""
 
 ROOM = 4.0
 """Times distances of stored weights that a checker may find, who looks at other roundings of them."""

@@ -17,9 +17,9 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box import Box
 from certify.theorems.head.rows.method import Budget, Part
-from tests.families.hinge_heads import hinge_head, least_margins
+from tests.families.hinge_heads import hinge_head, least_margins, twin
 from tests.families.other_heads import other_head
-from tests.families.row_heads import as_checked, stored
+from tests.families.row_heads import stored
 
 
 def found(head: Head, change: RowChange) -> Part:
@@ -30,7 +30,7 @@ def found(head: Head, change: RowChange) -> Part:
 
 def followed(head: Head, change: RowChange, part: Part, **other: np.ndarray) -> list[bool]:
     with ctx.workprec(64):
-        return checked.proved(as_checked(head, change), stored(dict(part.arrays) | other), "claim",
+        return checked.proved(twin(head, change), stored(dict(part.arrays) | other), "claim",
                               part.proved.tolist())
 
 
@@ -52,9 +52,11 @@ def test_every_refit_keeps_what_is_proved_and_a_checker_follows(relabels: bool) 
     assert followed(head, change, part) == part.proved.tolist()
 
 
-def test_rows_that_carry_weights_keep_them() -> None:
-    head, change, part = some(False, weights=True)
+@pytest.mark.parametrize("relabels", [False, True])
+def test_rows_that_carry_weights_keep_them(relabels: bool) -> None:
+    head, change, part = some(relabels, weights=True)
     assert (least_margins(head, change)[part.proved] > 0).all()
+    assert followed(head, change, part) == part.proved.tolist()
     assert (least_margins(replace(head, weights=None), change) != least_margins(head, change)).any()
 
 
