@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tests.mutation.mutants import Mutant
 
-MOVES, CHECK = "theorems/head/rows/moves/", "check/theorems/head/rows/moves/"
+MOVES, CHECK = "theorems/head/rows/motions/", "check/theorems/head/rows/moves/"
 FEW, SUMMED, OUTPUTS = (MOVES + f"{name}.py" for name in ("few_vectors", "summed", "relabelled"))
 CHECKED, WHOLE = CHECK + "summed.py", CHECK + "few_vectors.py"
 MANY = "heads of the attack have fewer rows than are looked at one by one; tests/unit/theorems/head/rows/moves/test_summed.py kills it"
