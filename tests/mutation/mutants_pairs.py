@@ -4,6 +4,7 @@ from tests.mutation.mutants import Mutant
 
 PROVER, CHECK = "theorems/head/rows/pair_tree/", "check/theorems/head/rows/pair_tree/"
 ROWS, LABELS = "changed_rows_pairs", "changed_labels_pairs"
+FORGED = "tests/unit/check/theorems/head/rows/pair_tree/test_pair_tree_last_forged.py kills it: of what provers state another reason holds"
 
 PAIRS: tuple[Mutant, ...] = (
     Mutant("pairs: no pair costs anything", PROVER + "bound.py", "share = (0.5 * top(C, C_far, k - 1) + long", "share = (0.0 * top(C, C_far, k - 1) + long", ("changed_rows_pairs@1",)),
@@ -36,4 +37,15 @@ PAIRS: tuple[Mutant, ...] = (
     Mutant("check labels, last: slopes do not bend", CHECK + "last.py", "found.append((0.5 * (sqrt(sum(map(mul, weight, map(mul, row, row))) + more * more)", "found.append((0.05 * (sqrt(sum(map(mul, weight, map(mul, row, row))) + more * more)", ("changed_labels_pairs@0",)),
     Mutant("check labels, last: rows beyond the long ones move nothing", CHECK + "last.py", "more = beyond * self.size[i] * self.size[i]", "more = 0.0", ("changed_labels_pairs@5",)),
     Mutant("check labels, last: margins stay where they are", CHECK + "last.py", "farthest = (abs(at) + moved + off) * UP", "farthest = (abs(at) + off) * UP", ("changed_labels_pairs@4",)),
+    Mutant("labels' pairs: half the bits shorten rows", PROVER + "bound.py", "long = lengths(X, off, s.S, s.norms) if rough is None else rough", "long = lengths(X, off, s.S, s.norms) if rough is None else 0.1 * rough", ("changed_labels_pairs@2",)),
+    Mutant("labels' pairs: half the bits see little of what pairs do", "rigor/single/grams.py", "return np.asarray(found * (1.0 + 2.0 * dot_unit(ROWS + 8)))", "return np.asarray(found * 0.01)", ("changed_labels_pairs@1",)),
+    Mutant("check labels' pairs: nothing lost within reach", CHECK + "bound.py", "int(kept_part(least, x) * 2.0**WEIGHT) for least, x in zip(self.least", "int(least * 2.0**WEIGHT) for least, x in zip(self.least", ("changed_labels_pairs@35",)),
+    Mutant("check labels, last: a tenth less of what slopes bend", CHECK + "last.py", "found.append((0.5 * (sqrt(sum(map(mul, weight, map(mul, row, row))) + more", "found.append((0.45 * (sqrt(sum(map(mul, weight, map(mul, row, row))) + more", note=FORGED),
+    Mutant("check labels, last: a tenth less for followed rows", CHECK + "last.py", "found.append((0.5 * (sqrt(sum(map(mul, weight, map(mul, row, row)))) + sum", "found.append((0.45 * (sqrt(sum(map(mul, weight, map(mul, row, row)))) + sum", note=FORGED),
+    Mutant("check labels, last: nothing lost within reach", CHECK + "last.py", "int(kept_part(curve(farthest) / UP, x) * 2.0**WEIGHT)", "int(curve(farthest) / UP * 2.0**WEIGHT)", note=FORGED),
+    Mutant("check labels, last: any reach will do", CHECK + "last.py", "self.proved = needed < 1.0", "self.proved = True", note=FORGED),
+    Mutant("check labels, last: margins of few rows move", CHECK + "last.py", "self.moved = [x * far * UP for x in self.size]", "self.moved = [0.0 * x for x in self.size]", note=FORGED),
+    Mutant("check labels, last: a largest distance passes over what is no number", CHECK + "last.py", "all(x < inf for x in rho)", "max(rho, default=0.0) < inf", note=FORGED),
+    Mutant("check labels, last: rows that are not followed are not looked at", CHECK + "labels.py", "[i for i in place.free if i not in inside], [TABLE", "[], [TABLE", note=FORGED),
+    Mutant("check labels, last: no look at the label that has changed alone", CHECK + "labels.py", "if not ok}\n    needed", "if False}\n    needed", note=FORGED),
 )

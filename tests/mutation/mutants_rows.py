@@ -22,6 +22,9 @@ TWO_ROWS, BY_MATRIX = (CHECK + f"squared/{name}.py" for name in ("two_rows", "re
 HELD, PACKED_PAIRS = (CHECK + f"refitted/{name}.py" for name in ("held_pairs", "packed_pairs"))
 ROOTED, ROOTS = THEOREM + "squared/rooted.py", CHECK + "squared/roots.py"
 BEYOND = "a pull longer than the reach leaves a radius of more than half of it, and no label that was drawn is kept wrongly by that"
+CLASSES = THEOREM + "classes/"
+KNOWN = "tests/unit/theorems/head/rows/classes/test_held_and_known.py kills it: rows that attacks draw have more room"
+BY_FORMS = "tests/unit/check/theorems/head/rows/test_flips_by_forms.py kills it: attacks draw floats, of which weights are near"
 LABELS, DELETIONS = (THEOREM + f"{name}.py" for name in ("squared_labels", "squared_deletions"))
 
 ROWS: tuple[Mutant, ...] = (
@@ -119,6 +122,13 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("softmax: one row of m", CENTRE, "head.codes[codes], True, min(change.count, len(rows)))", "head.codes[codes], True, 1)", ("rows_softmax_box@13",)),
     Mutant("softmax: one deleted row of m", CENTRE, "False, min(change.count, len(rows)))", "False, 1)", ("rows_softmax_box@4",)),
     Mutant("softmax: a rival dropped", THEOREM + "softmax/drops.py", "4 * U * np.abs(self.gap)).min(axis=1))", "4 * U * np.abs(self.gap))[:, 0])", ("rows_softmax_box@27",)),
+    # D15
+    Mutant("classes: half of what rows lack", CLASSES + "centre.py", "- lacks * (1.0 + 4.0 * U)", "- 0.5 * lacks * (1.0 + 4.0 * U)", note=KNOWN),
+    Mutant("classes: gradients that are not known", CLASSES + "centre.py", "np.where(found.known & np.isfinite(near)", "np.where(np.isfinite(near)", note=KNOWN),
+    Mutant("classes: a row at an infinite distance flips", CLASSES + "alone.py", "low[:, ~known], high[:, ~known] = -np.inf, np.inf", "low[:, ~known] = -np.inf", note=KNOWN),
+    Mutant("classes: a row at an infinite distance holds", CLASSES + "alone.py", "low[:, ~known], high[:, ~known] = -np.inf, np.inf", "high[:, ~known] = np.inf", note=KNOWN),
+    Mutant("classes: outputs any distance apart", CLASSES + "stepped.py", "self.known &= fine.all(axis=0)", "pass", note=KNOWN),
+    Mutant("classes: outputs that another reading found apart", CLASSES + "stepped.py", "self.known &= told[\"known\"] > 0.0", "pass", note=KNOWN),
     # D1f
     Mutant("pairs: no curvature fades", PAIRED, "products * _left(moves)", "products * 1.0", ("rows_pairs@26",)),
     Mutant("pairs: outputs move by a tenth", PAIRED, "found = reach * self._farthest(form)", "found = 0.1 * reach * self._farthest(form)", ("rows_pairs@35",)),
@@ -151,6 +161,18 @@ ROWS: tuple[Mutant, ...] = (
     # the checker: what it accepts of arrays for an easier problem
     Mutant("check pairs: pulls beyond what is left of the form", PACKED_PAIRS, "ok and x > 0 and length < (room * x >> SHARE) - less", "ok and x > 0", note="tests/unit/check/theorems/head/rows/test_deleted_refits.py kills it: the attack draws no pulls between both lengths"),
     Mutant("check flips by the matrix: an inverse that is exact", BY_MATRIX, "(form + loose * plain**2).upper()", "form.upper()", note="tests/unit/check/theorems/head/rows/test_long_columns.py kills it: the inverse of no attack is coarse"),
+    Mutant("check flips by the matrix: the first output's error for all", BY_MATRIX, "size * refits.gaps[a] + far", "size * refits.gaps[0] + far", note=BY_FORMS),
+    Mutant("check flips by the matrix: the first output's length for all", BY_MATRIX, "far * refits.lengths[a])", "far * refits.lengths[0])", note=BY_FORMS),
+    Mutant("check flips by the matrix: points are no balls", BY_MATRIX, "(size * refits.gaps[a] + far * refits.lengths[a])", "(size * refits.gaps[a])", note=BY_FORMS),
+    Mutant("check flips by the matrix: balls of points have no length", BY_MATRIX, "(size + x * system.stretch).upper()", "size", note=BY_FORMS),
+    Mutant("check flips by the matrix: nothing is cut off points", BY_MATRIX, "far = [E.radius + x * arb(2)", "far = [x * arb(2)", note=BY_FORMS),
+    Mutant("check flips by the matrix: the longest column for the shortest", BY_MATRIX, "arb(2) ** -min(system.shifts)", "arb(2) ** -max(system.shifts)", note=BY_FORMS),
+    Mutant("check flips by the matrix: features are no balls", BY_MATRIX, "(H.radius * size + system.loose * t)", "(H.radius * size)", note=BY_FORMS),
+    Mutant("check flips by the matrix: what features are off by as it is", BY_MATRIX, "* system.stretch).upper()\n                     for gap", ").upper()\n                     for gap", note=BY_FORMS),
+    Mutant("check flips by the matrix: half the bits of targets", BY_MATRIX, "x.denominator.bit_length() - 1 for", "x.denominator.bit_length() // 2 for", note=BY_FORMS),
+    Mutant("check flips by the matrix: an inverse without its size", BY_MATRIX, "(1 - system.inverse.error) * X.size", "(1 - system.inverse.error)", note=BY_FORMS),
+    Mutant("check flips by the matrix: rows that carry weights", BY_MATRIX, "if deletes or not head.loss.quadratic or head.weights is not None:", "if deletes or not head.loss.quadratic:", note=BY_FORMS),
+    Mutant("check flips by the matrix: the radius of H", BY_MATRIX, "(H.radius * size + system.loose * t)", "(system.loose * t)", note="to the first order what is left is enough: |dΦᵀ(t − Φu) − ΦᵀdΦu| is at most |dΦ||t| in the norm of the inverse, times its root"),
     Mutant("check two rows: nothing is left of a pair", TWO_ROWS, "rho < ONE and taken", "taken", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: no two rows of the attacks hold all of each other"),
     Mutant("check two rows: each alone", TWO_ROWS, "taken + above(least * rho, ONE) < least", "taken < least", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),
     Mutant("check two rows: one product of two", TWO_ROWS, "(b * x[l] + y[l] * a)", "(b * x[l])", note="tests/unit/check/theorems/head/rows/test_two_rows.py kills it: a hair of a pair that no head of the attacks has"),

@@ -57,15 +57,14 @@ class Last:
         for j, x in zip(self.long, seen, strict=True):
             self.moved[j] = min(self.moved[j], x)
         self.moved = [max(x, y) for x, y in zip(self.moved, found, strict=True)]
-        if not max(self.moved) < FARTHEST:
+        if not all(x < FARTHEST for x in self.moved):  # a largest one would pass over what is no number
             return
         for _ in range(TRIES):
             if not self._curved(reach) or (rho := self._rho(near, some, others)) is None:
                 return
-            a = max(rho, default=0.0)
-            if not a < inf:  # or no number
+            if not all(x < inf for x in rho):  # or no number
                 return
-            self.rho = rho
+            self.rho, a = rho, max(rho, default=0.0)
             needed = max((a * x * UP / y for x, y in zip(self.long_in_A, reach, strict=True)), default=0.0)
             self.proved = needed < 1.0
             if self.proved or not needed < GROWN:
