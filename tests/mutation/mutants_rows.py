@@ -168,7 +168,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("check flips by the matrix: nothing is cut off points", BY_MATRIX, "far = [E.radius + x * arb(2)", "far = [x * arb(2)", note=BY_FORMS),
     Mutant("check flips by the matrix: the longest column for the shortest", BY_MATRIX, "arb(2) ** -min(system.shifts)", "arb(2) ** -max(system.shifts)", note=BY_FORMS),
     Mutant("check flips by the matrix: features are no balls", BY_MATRIX, "(H.radius * size + system.loose * t)", "(H.radius * size)", note=BY_FORMS),
-    Mutant("check flips by the matrix: what features are off by as it is", BY_MATRIX, "* system.stretch).upper()\n                     for gap", ").upper()\n                     for gap", note=BY_FORMS),
+    Mutant("check flips by the matrix: what features are off by as it is", BY_MATRIX, "+ system.loose * t) * system.stretch + wide", "+ system.loose * t) + wide", note=BY_FORMS),
     Mutant("check flips by the matrix: half the bits of targets", BY_MATRIX, "x.denominator.bit_length() - 1 for", "x.denominator.bit_length() // 2 for", note=BY_FORMS),
     Mutant("check flips by the matrix: an inverse without its size", BY_MATRIX, "(1 - system.inverse.error) * X.size", "(1 - system.inverse.error)", note=BY_FORMS),
     Mutant("check flips by the matrix: rows that carry weights", BY_MATRIX, "if deletes or not head.loss.quadratic or head.weights is not None:", "if deletes or not head.loss.quadratic:", note=BY_FORMS),
