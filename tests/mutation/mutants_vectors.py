@@ -26,7 +26,7 @@ VECTORS: tuple[Mutant, ...] = (
     Mutant("relabelled: one row fewer", OUTPUTS, "taken, slack = float(v[top].sum())", "taken, slack = float(np.sort(v[top])[1:].sum())", ("heads_squared_summed@0",)),
     Mutant("relabelled: influences of one sign", OUTPUTS, "for sign in (1.0, -1.0):\n                mine", "for sign in (1.0,):\n                mine", ("heads_squared_summed@2",)),
     Mutant("relabelled: a pool of one label", OUTPUTS, "for label in np.unique(self.label):", "for label in np.unique(self.label)[:1]:", ("heads_squared_summed@2",)),
-    Mutant("relabelled: more is reached than is", OUTPUTS, "far = float(np.sqrt(np.sum(value * value)))", "far = 1.001 * float(np.sqrt(np.sum(value * value)))", ("heads_squared_summed@0",)),
+    Mutant("relabelled: more is reached than is", OUTPUTS, "far = math.hypot(*value.tolist())", "far = 1.001 * math.hypot(*value.tolist())", ("heads_squared_summed@0",)),
     Mutant("check vectors: one row fewer", WHOLE, "square = sum(nlargest(m, [", "square = sum(nlargest(m - 1, [", ("heads_squared_summed@0",)),
     Mutant("check vectors: one other row fewer", WHOLE, "sum(nlargest(m - 1, others))", "sum(nlargest(m - 2, others))", ("heads_squared_summed@0",)),
     Mutant("check vectors: nothing of their own", WHOLE, "max(best, square * vectors.sizes[i] +", "max(best,", ("heads_squared_summed@0",)),

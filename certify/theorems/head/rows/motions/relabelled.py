@@ -6,6 +6,7 @@ Several outputs: D31, for which of each label and sign the m largest influences 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,8 @@ def ends_of(head: Head, change: RowChange, budget: Budget) -> Ends | str:
     for j, point in asked.labels.influences(solve(system, head.points, head.points_rad)):
         ends[:, j], chosen = asked.ends(point)
         lost[j] = asked.lost(point) * k
-        chosen = asked.farther(point, chosen) if k > 1 and finding.left() > 0 else chosen
+        with np.errstate(over="ignore", invalid="ignore"):  # a proposal
+            chosen = asked.farther(point, chosen) if k > 1 and finding.left() > 0 else chosen
         low[j], rows[j, :len(chosen)], codes[j, :len(chosen)] = asked.reached(point, chosen)
         pools += [asked.pool(point)] if k > 1 else []
     most = ends.max(axis=0)
@@ -162,8 +164,8 @@ class _Asked:
         value = np.einsum("i,ik->k", q, V)
         lost = point.each * float(size.sum()) + point.off * float(fp.row_norms(size[None, :])[0])
         lost += (fp.dot_unit(m) + 8 * U) * float((np.abs(q) * size).sum()) * np.sqrt(self.k)
-        far = float(np.sqrt(np.sum(value * value))) * (1 - 4 * fp.dot_unit(self.k)) - lost * RAISE * RAISE
-        return max(far, 0.0), self.labels.rows[place], self.others[place, step]
+        far = math.hypot(*value.tolist()) * (1 - 4 * fp.dot_unit(self.k)) - lost * RAISE * RAISE  # squares may overflow
+        return max(far, 0.0) if math.isfinite(far) else 0.0, self.labels.rows[place], self.others[place, step]
 
     def lost(self, point: Point) -> float:
         """What m vectors may be off by together."""

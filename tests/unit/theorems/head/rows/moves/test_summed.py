@@ -135,6 +135,16 @@ def test_a_point_at_the_origin_does_not_move(k: int) -> None:
     assert (found.rows == -1).all()
 
 
+def test_lower_ends_of_large_targets_do_not_overflow() -> None:
+    """Squares of what outputs move by are no doubles here; the lower end was infinite."""
+    head = head_of(12, 3)
+    assert head.codes is not None
+    far = replace(head, Y=head.Y * 2.0**520, codes=head.codes * 2.0**520, V=head.V * 2.0**520)
+    found = relabelled.ends_of(far, RowChange(True, 2, tuple(range(12))), Budget(5.0))
+    assert not isinstance(found, str)
+    assert (2.0**510 < found.lower).all() and (found.lower <= found.upper).all()
+
+
 @pytest.mark.parametrize(("parameter", "quantity", "apart"), [
     ("labels", "prediction_change", 1.000001), ("labels", "distance", 1.01), ("deletions", "distance", 1.2)])
 def test_both_ends_where_there_are_too_many_choices(parameter: str, quantity: str, apart: float) -> None:
