@@ -56,6 +56,8 @@ def test_methods_for_rows_that_count_the_same_are_not_tried() -> None:
     assert "are for labels" in str(words.pop("label_sums")) and "4 changes" in str(words.pop("bent_box"))
     for name in ("both_squared", "both_sums", "both_refits"):
         assert "at once" in str(words.pop(name))
+    for name in [name for name in words if name.startswith(("squared_", "both_"))]:  # of these most take weights
+        assert "squared loss; the loss is logistic" in str(said := words.pop(name)) or "relabelled at once" in str(said)
     assert set(words.values()) == {"it is for rows that count the same, and these carry weights"}
 
 

@@ -200,13 +200,14 @@ def test_targets_have_all_their_bits() -> None:
 
 
 def test_what_is_no_plain_squared_loss_is_left_to_balls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deleted rows, other losses and rows that carry weights."""
+    """Deleted rows, other losses and rows that do not keep their weights."""
     small = small_head(np.random.default_rng(5), 7, 1)
     twin = as_checked(small, as_head(small), tuple(range(7)), 1, True)
     monkeypatch.setattr(refits, "in_balls", lambda *_: "by balls")
     V = [[0.0] * small.phi.shape[1]]
     for head, change in ((twin, ((2, DELETED),)), (dataclasses.replace(twin, loss=row_loss("logistic")), ()),
-                         (dataclasses.replace(twin, weights=[arb(1)] * 7), ())):
+                         (dataclasses.replace(twin, balanced=True), ()),
+                         (dataclasses.replace(twin, labelled=(arb(1), arb(2))), ())):
         with ctx.workprec(BITS):
             assert refits.labels_after(head, [change], V) == "by balls"
 
