@@ -128,7 +128,7 @@ class _Asked:
                 top = np.argpartition(-v, self.count - 1)[:self.count] if self.count < len(v) else np.arange(len(v))
                 top = top[v[top] > 0]
                 taken, slack = float(v[top].sum()), float(point.slack(np.array(float(self.count)), s))
-                found[way, a] = (taken * fp.sum_up(self.count + 2) + slack) * RAISE
+                found[way, a] = (taken * fp.sum_up(self.count + 2) + slack) * RAISE + fp.FLOOR  # products may underflow
                 if taken > best:
                     best, worst = taken, self._codes(point, top, a, sign)
         return found, worst
@@ -164,7 +164,8 @@ class _Asked:
         value = np.einsum("i,ik->k", q, V)
         lost = point.each * float(size.sum()) + point.off * float(fp.row_norms(size[None, :])[0])
         lost += (fp.dot_unit(m) + 8 * U) * float((np.abs(q) * size).sum()) * np.sqrt(self.k)
-        far = math.hypot(*value.tolist()) * (1 - 4 * fp.dot_unit(self.k)) - lost * RAISE * RAISE  # squares may overflow
+        # no square overflows, and what products below the normal numbers lose is counted
+        far = math.hypot(*value.tolist()) * (1 - 4 * fp.dot_unit(self.k)) - lost * RAISE * RAISE - fp.FLOOR
         return max(far, 0.0) if math.isfinite(far) else 0.0, self.labels.rows[place], self.others[place, step]
 
     def lost(self, point: Point) -> float:

@@ -202,6 +202,8 @@ def row_terms(node: Node, k: int, with_pairs: bool, found: Compared) -> tuple[Ar
     np.fill_diagonal(pairs, 0.0)
     third = top_sums(sizes(node) * (np.abs(y) + ey), k - 1) * found.xi * RAISE
     w = first + top_sums(pairs, k - 1) + third
-    each = (eK * (most_x + ex) * (most_y + ey) + ey * (most_x + ex) + most_y * ex + 8 * U * most_x * most_y) * RAISE
+    top = 1.0 if node.signs is None else max(1.0, _largest(node.K))  # with signs entries of K may exceed 1
+    each = (eK * (most_x + ex) * (most_y + ey)
+            + top * (ey * (most_x + ex) + most_y * ex + 8 * U * most_x * most_y)) * RAISE
     slack += k * (k - 1) * each + 4 * U * k * (_largest(w) + _largest(first))
     return w, slack * RAISE + fp.FLOOR

@@ -145,6 +145,25 @@ def test_lower_ends_of_large_targets_do_not_overflow() -> None:
     assert (2.0**510 < found.lower).all() and (found.lower <= found.upper).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_upper_ends_of_products_below_the_normal_numbers(seed: int) -> None:
+    """A reader's case: targets of 1e-300 and points of 1e-14, whose products keep a few bits; ends were too small."""
+    rng = np.random.default_rng([seed, 6])
+    X, points = rng.normal(size=(6, 2)), rng.normal(size=(2, 2)) * 1e-14
+    codes = np.array([[0.0], [1e-300]])
+    label = np.arange(6) % 2
+    small = replace(small_head(rng, 6, 1), phi=X, Y=codes[label], codes=codes, label=label, mu=1.0,
+                    decayed=np.ones(2, bool), points=points, today=label[:2])
+    found = relabelled.ends_of(as_head(small), RowChange(True, 2, tuple(range(6))), Budget(5.0))
+    assert not isinstance(found, str)
+    phi, Y = small.phi.tolist(), small.Y.tolist()
+    truth = farthest_motions(phi, Y, Fraction(as_head(small).weight_decay) * 6, [True] * 2, points.tolist(),
+                             changes(phi, Y, tuple(range(6)), 2, [[1 - c] for c in label.tolist()], codes.tolist()))
+    assert truth is not None
+    for low, high, exact in zip(found.lower.tolist(), found.upper.tolist(), truth[1], strict=True):
+        assert Fraction(low) ** 2 <= exact <= Fraction(high) ** 2
+
+
 @pytest.mark.parametrize(("parameter", "quantity", "apart"), [
     ("labels", "prediction_change", 1.000001), ("labels", "distance", 1.01), ("deletions", "distance", 1.2)])
 def test_both_ends_where_there_are_too_many_choices(parameter: str, quantity: str, apart: float) -> None:
