@@ -194,7 +194,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             stopped += [Stopped(name, spent, int(todo.sum()) - left, least, bool(waits))] * late
     again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
     if again and (todo := known & ~found.flipped & (status == OPEN)).any():
-        searched, tried = search.run(todo, budget, 1.0), tried + 1
+        searched, tried = search.last(todo, budget), tried + 1
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -65,6 +66,22 @@ class Searches:
             at = slice(begin, begin + AT_ONCE)
             found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
         return over
+
+    def last(self, todo: Mask, budget: Budget) -> bool:
+        """Search when nothing else wants the time: a search that can go on does so while it flips points in time left.
+
+        Args:
+            todo: `(N,)` the points in question.
+            budget: the time; where it has no end, one search is enough.
+        """
+        while True:
+            left = todo & ~self.found.flipped
+            if not left.any():
+                return False
+            over = self.run(left, budget, 1.0)
+            gained = (left & self.found.flipped).any()
+            if over or not gained or self._begun is None or not 0.0 < budget.left() < math.inf:
+                return over
 
     def _attacked(self, change: RowChange, todo: Mask, limit: Budget) -> Any:
         head = self.head
