@@ -20,8 +20,9 @@ from certify.theorems.head.rows.label_triples.method import own_move
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_table import method, points, search
 from certify.theorems.head.rows.pair_table.method import PairTable
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES
 from certify.theorems.head.rows.searches.searched import Searches
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, asked_of, leading, order, survey
+from certify.theorems.head.rows.survey import asked_of, leading, order, survey
 from tests.containment.heads_label_triples import NEAR, least_margins
 from tests.containment.heads_label_triples import refits as all_refits
 from tests.families.heads import drawn_head
