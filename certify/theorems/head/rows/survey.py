@@ -119,7 +119,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     head, methods = settled(head, change), tuple(x for x in methods if x != TWIN[0] or TWIN[1] not in methods)
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
-    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons = too_near(known)
     if head.weights is not None and head.weights.balanced and all(isinstance(asked_of(name, head, change), str)
                                                                   for name in COUNTED.intersection(methods)):
         reasons.append(REWEIGHED)
@@ -219,7 +219,7 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
     proved, part, flips = surveyed(head, change, known, budget, tell)
     status[proved] = status_of(NAME)
     status[flips.point >= 0] = FLIPPED
-    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons = too_near(known)
     return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons), 1, budget.left() <= 0)
 
 
@@ -353,6 +353,11 @@ def _late_box(head: Head, change: Change, budget: Budget) -> bool:
 
     return isinstance(change, RowChange) and late(head, change, budget.left()) and isinstance(
         asked_of("pair_tree", head, change), RowChange)
+
+
+def too_near(known: Mask) -> list[str]:
+    """How many points have no label today; empty where all have one."""
+    return [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
 
 
 def vanishing(head: Head, change: Change) -> list[str]:
