@@ -33,7 +33,8 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.theorems.head.rows.claims import advice, methods_of, plain
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import CLASSES, Survey, survey
+from certify.theorems.head.rows.searches.methods import CLASSES
+from certify.theorems.head.rows.survey import Survey, survey
 from certify.theorems.jobs import among
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}

@@ -25,7 +25,8 @@ from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips, Method, Part
-from certify.theorems.head.rows.survey import CLASSES, survey, vanishing
+from certify.theorems.head.rows.searches.methods import CLASSES
+from certify.theorems.head.rows.survey import survey, vanishing
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.row_heads import as_checked, blurred, row_change, row_head, stored

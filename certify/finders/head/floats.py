@@ -118,6 +118,8 @@ class Poisson(FloatLoss):
 
 LOSSES: dict[str, FloatLoss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy(),
                                 "one_vs_rest": OneVsRest(), "poisson": Poisson()}
+"""By word. A loss that is `targeted` or has kinks has a search of its own, :mod:`certify.finders.head.plain_attack`,
+and needs no row here; any other one does."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.survey import CLASSES
+from certify.theorems.head.rows.searches.methods import CLASSES
 from certify.theorems.head.rows.tolerance.groups import GroupSearch
 from certify.theorems.head.rows.tolerance.search import Search
 from certify.theorems.jobs import among

@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.house.pages import anchors, links
+
 pytest.importorskip("sklearn")
 FOLDER = Path(__file__).resolve().parents[3] / "reports" / "studies" / "heads"
 
@@ -38,6 +40,7 @@ def test_that_every_cell_has_a_name_of_its_own_and_a_limit(table: ModuleType) ->
 def test_that_a_cell_is_answered_and_shown(table: ModuleType, tmp_path: Path, kind: str) -> None:
     line = table.answer(table.models.Cell("iris-1-2", "ridge", kind, "1"), tmp_path, 10.0)
     assert line["proved"] + line["attacked"] + line["undecided"] == line["points"] == 25
+    assert sum(line["by"].values()) == line["proved"]
     results = tmp_path / "table.jsonl"
     failed = {"key": "wine ridge delete 1", "error": "no answer"}
     both = [{"key": "iris-1-2 ridge", **line}, failed]
@@ -45,6 +48,25 @@ def test_that_a_cell_is_answered_and_shown(table: ModuleType, tmp_path: Path, ki
     text = "\n".join(table.shown(table.lines(results)))
     assert f"| iris-1-2 | ridge | {kind}" in text and "* wine ridge delete 1: no answer" in text
     assert table.share({"proved": 0, "undecided": 0}) == 100.0
+
+
+def test_that_the_page_has_the_shares_of_the_results(table: ModuleType) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    said = list(table.shown(table.best(table.known(FOLDER / "table.jsonl"))))
+    at = next(i for i, line in enumerate(said) if line.startswith("| rows | m |"))
+    rows = said[at : said.index("", at)]
+    assert len(rows) == 2 + 3 * 6 and "\n".join(rows) in page
+    first = page.partition("## ")[0]
+    for i, name in enumerate(("rows deleted", "labels wrong, squared loss", "labels wrong, logistic and softmax")):
+        (line,) = (one for one in first.splitlines() if one.startswith(f"| {name} |"))
+        shares = [cell.split("(")[0].strip(" *") for cell in line.split("|")[2:-1]]
+        assert shares == [row.split("|")[4].strip(" %") for row in rows[2 + 6 * i : 8 + 6 * i]]
+    assert len(first.splitlines()) <= 40
+
+
+def test_that_links_of_the_page_lead_to_headings() -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert {link[1:] for link in links(page) if link.startswith("#")} <= anchors(page)
 
 
 def test_that_nothing_is_fetched_unless_asked(table: ModuleType, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class Head:
 
     @property
     def uneven(self) -> bool:
-        """Whether rows carry weights, or the curvature depends on the target: then Newton's method is a plain one."""
+        """Whether rows carry weights, or slopes have kinks: then Newton's method is a plain one."""
         return self.weights is not None or self.loss.kinked
 
     @property

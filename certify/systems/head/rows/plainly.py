@@ -93,8 +93,8 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     lengths = np.sqrt(np.einsum("nbk,nbk->nb", g, g)) * (1 + (k + 8) * U)
     bulk = head.phi_norm @ lengths
     spread = fp.dot_unit(n) * bulk + head.phi_norm @ slack + head.phi_rad @ lengths
-    computed = _norms(total)
-    size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
+    computed = norms_of(total)
+    size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (norms_of(pull) + computed)) * RAISE + fp.FLOOR
     return Slopes(Z, off, plain, left, np.where(over | np.isnan(size), np.inf, size * RAISE))
 
 
@@ -119,7 +119,7 @@ def _decay(head: Head, choices: Choices) -> tuple[Array, Array]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def _norms(T: Array) -> Array:
+def norms_of(T: Array) -> Array:
     """Upper bounds of the Frobenius norms of a batch of matrices."""
     flat = T.reshape(len(T), -1)
     return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)

@@ -12,6 +12,7 @@ from certify.rigor.split import split_product, split_unit
 from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.plainly import norms_of
 
 LARGE = 150
 """Weights of a head from which on the curvature of every row by itself is worth its time."""
@@ -121,8 +122,8 @@ def enclose_slopes(head: Head, choices: Choices, V: Array, fine: bool = False) -
     moved = float(head.phi_norm @ unit) * length if fine else _moved(head, V, length)
     spread = (_fine_spread if fine else _spread)(head, g) + head.loss.lipschitz * moved
     spread = spread + float(np.sqrt(k) * error * head.phi_norm.sum())
-    computed = _norms(total)
-    size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
+    computed = norms_of(total)
+    size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (norms_of(pull) + computed)) * RAISE + fp.FLOOR
     return Slopes(Z, unit, g, error, length, total, np.where(over, np.inf, size * RAISE))
 
 
@@ -169,12 +170,6 @@ def _decay(head: Head, choices: Choices) -> tuple[Array, Array]:
     deleted = choices.deleted
     pairs = np.array([head.mu(d) for d in range(int(deleted.max(initial=0)) + 1)])
     return pairs[deleted, 0], pairs[deleted, 1]
-
-
-def _norms(T: Array) -> Array:
-    """Upper bounds of the Frobenius norms of a batch of matrices."""
-    flat = T.reshape(len(T), -1)
-    return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)
 
 
 def _distances(head: Head, choices: Choices, V: Array, fine: bool) -> tuple[Array, Array]:
@@ -248,8 +243,8 @@ def _from_means(head: Head, choices: Choices, V: Array, slopes: Slopes) -> tuple
     raw = np.sqrt(np.einsum("bkm,bkm->b", g, g)) * (1 - (g[0].size + 8) * U)
     error = np.maximum(slopes.size - raw, 0.0) * RAISE
     T = np.concatenate([g[:, :, :-1] - g[:, :, -1:] * mean.T[:, None, :], g[:, :, -1:]], axis=2)
-    rounded = 4 * U * (1.0 + away) * _norms(g)
-    size = (_norms(T) + rounded + error * np.sqrt(2.0 + away * away)) * RAISE
+    rounded = 4 * U * (1.0 + away) * norms_of(g)
+    size = (norms_of(T) + rounded + error * np.sqrt(2.0 + away * away)) * RAISE
     longest = (float(head.phi_norm.max()) + away) * RAISE
     found, radius = np.full(len(choices), np.inf), np.zeros(len(choices))
     for _ in range(TRIES):

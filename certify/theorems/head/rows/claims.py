@@ -25,9 +25,10 @@ from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
-from certify.theorems.head.rows.method import INEXACT, STAGES, Mask
+from certify.theorems.head.rows.method import INEXACT, Mask
 from certify.theorems.head.rows.new_rows.survey import NewFlips
-from certify.theorems.head.rows.survey import CLASSES, Survey, asked_of, survey
+from certify.theorems.head.rows.searches.methods import CLASSES, STAGES
+from certify.theorems.head.rows.survey import Survey, asked_of, survey
 from certify.theorems.rule import Rule
 
 SURVEY = "changed rows"

@@ -63,7 +63,7 @@ class Enumeration(Method):
         """Whether the choices can be counted out."""
         if not head.read_off:
             return "rows carry weights, or the loss is one of heads alone, and every_choice counts these out"
-        leaves, summed = choices_in_all(head, change), by_sums(head, change)
+        leaves, summed = change.leaves(head), by_sums(head, change)
         most = SUMMED if summed else LEAVES
         if leaves > most:
             return f"there are {Decimal(leaves):.1e} choices, and {most:.0e} can be refitted one by one"
@@ -90,7 +90,7 @@ class Enumeration(Method):
         if by_sums(head, change):
             return seconds_of_sums(head, change) + self.seconds(head, replace(change, count=change.count - 1))
         few, took = Walk(head, change, head.today >= 0, Budget()).sample(FAMILIES)
-        return took / few * choices_in_all(head, change) if few else 0.0
+        return took / few * change.leaves(head) if few else 0.0
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""
@@ -107,9 +107,4 @@ def in_seconds(head: Head, change: RowChange, times: float = 1.0) -> bool:
     """Whether every choice is refitted in seconds, where a refit takes so many times what its products say."""
     each = (head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF) * times
     # with the squared loss other methods decide as much, without a refit of every choice
-    return choices_in_all(head, change) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size
-
-
-def choices_in_all(head: Head, change: RowChange) -> int:
-    """How many changes of at most `count` rows there are."""
-    return sum(change.choices(head, size) for size in range(change.count + 1))
+    return change.leaves(head) <= (AT_ONCE if head.loss.quadratic else QUICK) / each  # of any size

@@ -6,7 +6,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -26,27 +25,6 @@ INEXACT: Final = "inputs of the last layer are inexact, known within a radius, a
 
 BALANCED: Final = "the weights are balanced, and every change of rows changes all of them"
 """Why a method is not for weights that do not stay."""
-
-STAGES: Final[Mapping[str, str]] = MappingProxyType({
-    "group_tree": "a step for each group, and a tree over the groups that pull most",
-    "squared_labels": "sums of influences", "squared_tree": "a tree over the rows that pull most",
-    "squared_aside": "rows that pull most set aside", "squared_deletions": "sums of influences",
-    "box": "one bound of all choices", "bent_box": "one bound of all choices, to second order",
-    "cells": "where a label would be lost", "deleted_triples": "choices one by one",
-    "by_choice": "choices one by one",
-    "pair_tree": "rows two by two", "box_tree": "a tree over the rows that pull most",
-    "by_counts": "a tree for each number of rows of each label", "softmax_box": "one bound of all choices",
-    "softmax_labels": "choices one by one", "softmax_by_choice": "choices one by one",
-    "softmax_two_labels": "choices one by one", "softmax_sums": "sums of single steps",
-    "softmax_three_labels": "choices one by one", "label_triples": "choices one by one",
-    "pair_table": "a table of all pairs", "squared_by_counts": "sums of influences",
-    "squared_relabelled": "sums of influences",
-    "softmax_pairs": "rows two by two",
-    "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
-    "step_sums": "sums of single refits", "label_sums": "sums of single refits",
-    "both_squared": "sums of influences", "both_sums": "sums of single refits", "both_refits": "choices one by one",
-    "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"})
-"""What a method does, for those who wait."""
 
 AMONG, LEAST = 16, 0.5
 """Rows whose changes are refitted to learn how long all take, and the seconds for that at least."""

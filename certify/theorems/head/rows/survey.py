@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
+from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
@@ -22,35 +22,10 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
-from certify.theorems.head.rows.method import STAGES, Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, STAGES
 from certify.theorems.head.rows.searches.searched import Searches, Tell
 from certify.theorems.head.rows.searches.stopped import Stopped, hardly
-
-CLASSES: Final[Mapping[str, str]] = {
-    "group_tree": "group_tree.method:GroupTrees", "squared_labels": "squared_labels:SquaredLabels",
-    "squared_tree": "squared_tree:SquaredTree", "squared_aside": "squared_aside:SquaredAside",
-    "squared_deletions": "squared_deletions:SquaredDeletions", "box": "box:Box", "bent_box": "bent_box.method:BentBox",
-    "cells": "cells:Cells", "deleted_triples": "deleted_triples.method:DeletedTriples",
-    "by_choice": "by_choice.method:ByChoice", "pair_tree": "pair_tree.method:PairTrees", "box_tree": "box_tree:BoxTree",
-    "by_counts": "by_counts.method:ByCounts", "step_sums": "step_sums.method:StepSums",
-    "label_sums": "label_sums.method:LabelSums", "squared_by_counts": "squared.by_counts:SquaredByCounts",
-    "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
-    "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
-    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
-    "softmax_sums": "softmax_sums.method:SoftmaxSums", "squared_relabelled": "squared.relabelled:SquaredRelabelled",
-    "softmax_three_labels": "softmax_three_labels.method:ThreeLabels", "softmax_tree": "softmax_tree:SoftmaxTree",
-    "pair_table": "pair_table.method:PairTable", "label_triples": "label_triples.method:LabelTriples",
-    "energy": "energy:Energy", "both_squared": "both_squared.method:BothSquared",
-    "both_sums": "both_sums.method:BothSums", "both_refits": "both_refits.method:BothRefits",
-    "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
-"""Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
-
-UNSEEN: Final = ("by_choice",)
-"""Those that certificates may state, but that runs which write one do not use: a checker follows them on small heads,
-and of no table as large as they are for a whole check was seen. One point that it left open would refuse all."""
-
-CHECKED: Final = tuple(name for name in CLASSES if name not in (*UNCHECKED, *UNSEEN))
-"""Those that runs use for certificates: a checker derives again what they prove."""
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
@@ -144,7 +119,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     head, methods = settled(head, change), tuple(x for x in methods if x != TWIN[0] or TWIN[1] not in methods)
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
-    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons = too_near(known)
     if head.weights is not None and head.weights.balanced and all(isinstance(asked_of(name, head, change), str)
                                                                   for name in COUNTED.intersection(methods)):
         reasons.append(REWEIGHED)
@@ -244,7 +219,7 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
     proved, part, flips = surveyed(head, change, known, budget, tell)
     status[proved] = status_of(NAME)
     status[flips.point >= 0] = FLIPPED
-    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons = too_near(known)
     return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons), 1, budget.left() <= 0)
 
 
@@ -378,6 +353,11 @@ def _late_box(head: Head, change: Change, budget: Budget) -> bool:
 
     return isinstance(change, RowChange) and late(head, change, budget.left()) and isinstance(
         asked_of("pair_tree", head, change), RowChange)
+
+
+def too_near(known: Mask) -> list[str]:
+    """How many points have no label today; empty where all have one."""
+    return [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
 
 
 def vanishing(head: Head, change: Change) -> list[str]:

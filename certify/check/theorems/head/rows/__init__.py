@@ -1,1 +1,1 @@
-"""Changed rows of a convex head (D1 to D9): one method a file, in balls."""
+"""Changed rows of a convex head (D1): one method a file, derived again in balls and whole numbers."""

@@ -1,1 +1,1 @@
-"""Trapping boxes for deleted rows of a logistic head (D5): what a box says, and its proof."""
+"""Trapping boxes for deleted or relabelled rows of a head of one output (D5): what a box says, and its proof."""

@@ -1,1 +1,1 @@
-"""Trapping boxes for deleted rows of a logistic head, and the tree over them (D5, D6)."""
+"""Trapping boxes for deleted or relabelled rows of a head of one output, and the tree over them (D5, D6)."""

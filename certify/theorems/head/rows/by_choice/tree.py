@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,6 @@ LATE = 45.0
 @dataclass(eq=False)
 class ChoiceTree(PairTree):
     """The search; of a node is kept which rows are set apart for all points, and the codes of its matrix."""
-
-    last_open: dict[int, int] = field(default_factory=dict)
 
     def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
         b = self.inverse = base(c)

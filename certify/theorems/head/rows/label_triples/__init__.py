@@ -1,1 +1,1 @@
-"""D28: three changed labels of a logistic head, each choice at weights of its own, in one matrix for many choices."""
+"""D28: two or three changed labels of a logistic head, each choice at weights of its own, one matrix for many."""

@@ -14,7 +14,7 @@ from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.enumeration import STORED, choices_in_all
+from certify.theorems.head.rows.enumeration import STORED
 from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.moves.measures import Measure
 from certify.theorems.head.rows.refitted.walk import Walk
@@ -101,7 +101,7 @@ def counted(head: Head, change: Change, measure: Measure, budget: Budget) -> tup
     """The farthest choice and the weights of all refits, by name; None where the time is up before the last one."""
     farther = Farther(measure)
     try:
-        if isinstance(change, RowChange) and head.read_off and choices_in_all(head, change) > ONE_BY_ONE:
+        if isinstance(change, RowChange) and head.read_off and change.leaves(head) > ONE_BY_ONE:
             return farther, _Walk(head, change, budget, farther).all()
         return farther, {"weights": _each(head, change, farther, budget)}
     except OutOfTime:

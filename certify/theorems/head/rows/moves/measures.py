@@ -12,6 +12,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.plainly import norms_of
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.motions import bent
 from certify.theorems.head.rows.motions.relabelled import outputs_summed
@@ -41,9 +42,9 @@ class Measure(ABC):
         """
         with np.errstate(all="ignore"):
             D = V - self.today
-            size = _norms(D)
+            size = norms_of(D)
             # one rounded difference an entry, and both balls
-            off = (2 * U * (_norms(V) + fp.frobenius(self.today)) + radius + self.near) * RAISE
+            off = (2 * U * (norms_of(V) + fp.frobenius(self.today)) + radius + self.near) * RAISE
             low, high = self._of(D, size, np.where(np.isfinite(off), off, np.inf))
         good = np.isfinite(size) & np.isfinite(off)
         return np.where(good, np.fmax(low, 0.0), 0.0), np.where(good & ~np.isnan(high), high, np.inf)
@@ -142,9 +143,3 @@ class Outputs(Measure):
 
     def _steepest(self) -> float:
         return float(self.head.points_norm.max(initial=0.0))
-
-
-def _norms(T: Array) -> Array:
-    """Upper bounds of the Frobenius norms of a batch of matrices."""
-    flat = T.reshape(len(T), -1)
-    return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)

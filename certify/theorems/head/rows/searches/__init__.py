@@ -1,1 +1,1 @@
-"""Searches for changes that flip predictions."""
+"""The table of methods, and searches for changes that flip predictions."""

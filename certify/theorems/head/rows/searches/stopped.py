@@ -8,7 +8,7 @@ from typing import Final
 
 from certify.problem.limits import duration
 from certify.rigor.finder import proposed
-from certify.theorems.head.rows.method import STAGES
+from certify.theorems.head.rows.searches.methods import STAGES
 
 TIMES: Final = 10.0
 """Times the seconds there were: what is known to need more is no reason to advise more time."""

@@ -16,7 +16,8 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips
-from certify.theorems.head.rows.survey import CHECKED, Survey, survey
+from certify.theorems.head.rows.searches.methods import CHECKED
+from certify.theorems.head.rows.survey import Survey, survey
 from certify.theorems.head.rows.tolerance.fewer_rows import LARGEST, Fewer, Flip
 
 TURN, BEYOND = 0.5, 0.2

@@ -53,7 +53,7 @@ def comparison(system: Ridge, Y: np.ndarray, count: int) -> Compared | None:
 @pytest.mark.parametrize(("outputs", "seed"), [(1, s) for s in range(examples(24))] + [
     (3, s) for s in range(examples(12))])
 def test_deletions_stay_or_flip_as_exact_refits_do(short: None, outputs: int, seed: int) -> None:
-    head = small_head(np.random.default_rng([seed, outputs, 8]), 9, outputs)
+    head, told = small_head(np.random.default_rng([seed, outputs, 8]), 9, outputs), 0
     for times in (3.0, 30.0):
         mu = times * head.mu
         system = ridge(head.phi, (mu, 0.0), head.decayed)
@@ -67,12 +67,14 @@ def test_deletions_stay_or_flip_as_exact_refits_do(short: None, outputs: int, se
                     assert found.status[j] != STAYS
                 elif found.status[j] != OPEN:
                     assert (least > 0) == (found.status[j] == STAYS)
+                    told += 1
             for j, rows in found.rows.items():
                 left = [i for i in range(9) if i not in rows]
                 W = oracle.refit(head.phi[left].tolist(), head.Y[left].tolist(), mu, head.decayed.tolist())
                 assert W is not None
                 assert oracle.margin(W, head.points[j].tolist(), int(head.today[j]), head.threshold) < 0
                 assert found.status[j] == FLIPS
+    assert told, "every prediction is open"
 
 
 def crowded(seed: int, n: int = 24) -> tuple[Ridge, np.ndarray, np.ndarray]:

@@ -8,7 +8,8 @@ import pytest
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.survey import CLASSES, survey, vanishing
+from certify.theorems.head.rows.searches.methods import CLASSES
+from certify.theorems.head.rows.survey import survey, vanishing
 from tests.effort import FULL, turn
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head

@@ -18,7 +18,8 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.refitted import far as module
-from certify.theorems.head.rows.survey import CLASSES, leading, survey
+from certify.theorems.head.rows.searches.methods import CLASSES
+from certify.theorems.head.rows.survey import leading, survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from certify.systems.head.rows.weights import RowWeights
-from certify.theorems.head.rows.survey import CLASSES, asked_of, survey
+from certify.theorems.head.rows.searches.methods import CLASSES
+from certify.theorems.head.rows.survey import asked_of, survey
 from tests.families.heads import any_rows
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
 from tests.oracles import head_rows

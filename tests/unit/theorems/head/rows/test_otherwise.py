@@ -9,8 +9,8 @@ import pytest
 
 from certify.theorems.head.rows import claims
 from certify.theorems.head.rows.claims import otherwise
-from certify.theorems.head.rows.method import STAGES
-from certify.theorems.head.rows.survey import CLASSES
+from certify.theorems.head.rows.searches.methods import WAYS
+from certify.theorems.head.rows.survey import _method
 from tests.families.heads import any_rows
 from tests.families.other_heads import other_head
 
@@ -30,5 +30,6 @@ def test_of_a_large_table(loss: str, least: str, monkeypatch: pytest.MonkeyPatch
     assert otherwise(head, replace(any_rows(head, 2, False), rows=(0, 1, 2))) == ""
 
 
-def test_every_method_says_in_words_what_it_does() -> None:
-    assert set(STAGES) == set(CLASSES) and not any("_" in words for words in STAGES.values())
+@pytest.mark.parametrize("name", WAYS)
+def test_every_method_is_the_one_of_its_row_and_says_in_words_what_it_does(name: str) -> None:
+    assert _method(name).name == name and "_" not in WAYS[name][1]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from certify.theorems.head.rows.claims import LAYERS, _reason, methods_of, plain, tried
-from certify.theorems.head.rows.method import INEXACT, STAGES, attempt
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, LONGER, Survey, asked_of, survey
+from certify.theorems.head.rows.method import INEXACT, attempt
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, STAGES
+from certify.theorems.head.rows.survey import LONGER, Survey, asked_of, survey
 from tests.families.heads import any_rows, drawn_head
 
 RNG = np.random.default_rng(3)

@@ -21,9 +21,10 @@ from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget, Part, seconds_of_all
 from certify.theorems.head.rows.searches import searched, stopped
+from certify.theorems.head.rows.searches.methods import CLASSES
 from certify.theorems.head.rows.softmax_tree import ALONE, FEWER, SHARE, SoftmaxTree
 from certify.theorems.head.rows.step_sums.method import StepSums
-from certify.theorems.head.rows.survey import CLASSES, leading, order, survey
+from certify.theorems.head.rows.survey import leading, order, survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 

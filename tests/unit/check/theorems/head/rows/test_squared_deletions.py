@@ -33,6 +33,7 @@ def read(arrays: dict[str, np.ndarray]) -> Arrays:
 @pytest.mark.parametrize("remaining", [False, True])
 @pytest.mark.parametrize(("outputs", "count"), [(1, 0), (1, 1), (1, 2), (1, 3), (3, 2)])
 def test_what_is_proved_is_proved_again(outputs: int, count: int, remaining: bool) -> None:
+    proofs = 0
     for seed in range(10):
         small = small_head(np.random.default_rng([seed, outputs, 7]), 9, outputs)
         head, rows = as_head(small, remaining), tuple(range(9)) if seed % 3 else (0, 2, 3, 5, 7)
@@ -46,6 +47,8 @@ def test_what_is_proved_is_proved_again(outputs: int, count: int, remaining: boo
         assert found == part.proved.tolist()
         for j in np.flatnonzero(todo & ~part.proved):
             assert not proved(twin, read(part.arrays), "claim", (np.arange(3) == j).tolist())[j]
+        proofs += sum(found)
+    assert proofs > 4, proofs
 
 
 @pytest.mark.parametrize("alike", [False, True])

@@ -18,6 +18,7 @@ from certify.theorems.head.rows.bent_box.method import FEWEST, BentBox
 from certify.theorems.head.rows.bent_box.search import box, stays
 from certify.theorems.head.rows.box_tree import oriented
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.searches.methods import CHECKED
 from tests.families.bent_boxes import drawn, every, found
 from tests.families.logistic_heads import logistic_head, margins, refit
 
@@ -156,7 +157,7 @@ def test_what_the_method_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert BentBox().able(replace(head, threshold=0.5), RowChange(True, FEWEST, rows)) == ""
     bare = replace(head, threshold=0.5, points=2.0 * head.points)
     assert "intercept" in BentBox().able(bare, RowChange(True, FEWEST, rows))
-    assert "bent_box" in survey.CHECKED
+    assert "bent_box" in CHECKED
     monkeypatch.setattr(method, "WIDEST", head.m)
     assert not BentBox().able(head, RowChange(False, FEWEST, rows))
     monkeypatch.setattr(method, "WIDEST", head.m - 1)

@@ -17,7 +17,8 @@ from certify.theorems.head.rows.by_choice.method import ByChoice
 from certify.theorems.head.rows.by_choice.metric import Taken
 from certify.theorems.head.rows.by_choice.pieces import Pieces
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, UNSEEN, survey
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, UNSEEN
+from certify.theorems.head.rows.survey import survey
 from tests.containment import heads_by_choice
 from tests.containment.rigor import Violation
 from tests.effort import FULL

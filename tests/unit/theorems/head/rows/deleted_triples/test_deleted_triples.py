@@ -20,7 +20,7 @@ from certify.theorems.head.rows.deleted_triples.costs import Costs, costs
 from certify.theorems.head.rows.deleted_triples.method import DeletedTriples
 from certify.theorems.head.rows.deleted_triples.numbers import Numbers
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.survey import CLASSES
+from certify.theorems.head.rows.searches.methods import CLASSES
 from tests.containment import heads_deleted_triples
 from tests.containment.rigor import Violation
 from tests.effort import FULL

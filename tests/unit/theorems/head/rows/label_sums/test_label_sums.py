@@ -18,9 +18,10 @@ from certify.theorems.head.rows.label_sums import method
 from certify.theorems.head.rows.label_sums.looked_at import SAFE, linear
 from certify.theorems.head.rows.label_sums.method import MANY, LabelSums
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES
 from certify.theorems.head.rows.step_sums.method import StepSums, relabelled, settings
 from certify.theorems.head.rows.step_sums.steps import steps
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, survey
+from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows
 from tests.families.label_heads import KINDS, as_checked, label_head
 

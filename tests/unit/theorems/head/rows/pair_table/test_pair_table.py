@@ -13,15 +13,16 @@ from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
-from certify.theorems.head.rows.enumeration import ENTRY, LEAF, PRODUCT, Enumeration, choices_in_all
+from certify.theorems.head.rows.enumeration import ENTRY, LEAF, PRODUCT, Enumeration
 from certify.theorems.head.rows.label_triples.double import polished
 from certify.theorems.head.rows.label_triples.matrix import matrix, rows_of
 from certify.theorems.head.rows.label_triples.method import own_move
 from certify.theorems.head.rows.method import Budget, Part
 from certify.theorems.head.rows.pair_table import method, points, search
 from certify.theorems.head.rows.pair_table.method import PairTable
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES
 from certify.theorems.head.rows.searches.searched import Searches
-from certify.theorems.head.rows.survey import CHECKED, CLASSES, asked_of, leading, order, survey
+from certify.theorems.head.rows.survey import asked_of, leading, order, survey
 from tests.containment.heads_label_triples import NEAR, least_margins
 from tests.containment.heads_label_triples import refits as all_refits
 from tests.families.heads import drawn_head
@@ -240,7 +241,7 @@ def test_it_goes_before_refits_of_all_pairs_where_these_take_more_steps_than_pro
         monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls alone: a certificate states refits, and a run that writes one makes them as before."""
     head, quick, whole = drawn(0, 0.02), Enumeration(), {"pair_table", "enumeration"}
-    takes = choices_in_all(head, ALL) * (head.n * (head.m * PRODUCT + ENTRY) + LEAF)
+    takes = ALL.leaves(head) * (head.n * (head.m * PRODUCT + ENTRY) + LEAF)
     # half of the labels move their own margin by so much that refits take longer than seconds, or do not
     monkeypatch.setattr("certify.theorems.head.rows.label_triples.method.TIMES", 4.0 / own_move(head))
     for quick_for, first in ((5.0 * takes, {"enumeration"}), (3.0 * takes, whole)):

@@ -15,6 +15,7 @@ from certify.theorems.head.rows import survey as surveys
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.refitted import far
+from certify.theorems.head.rows.searches.methods import CLASSES
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice import candidates, metric, sums
 from certify.theorems.head.rows.softmax_labels import judge, method, search
@@ -201,7 +202,7 @@ def test_it_goes_first_and_leaves_nothing_to_refits_of_every_choice(monkeypatch:
     monkeypatch.setattr(far, "LEAST", 1)
     monkeypatch.setattr(Enumeration, "complete", lambda self, head, change: False)
     monkeypatch.setattr(Enumeration, "seconds", lambda *some: pytest.fail("choices are refitted to measure that"))
-    every = tuple(surveys.CLASSES)
+    every = tuple(CLASSES)
     first = surveys.leading(head, change, Budget(1.0), every)
     assert next(surveys.order(head, change, Budget(1.0), every, first=first - {"squared_labels"})) == "softmax_labels"
     assert "enumeration" not in first
