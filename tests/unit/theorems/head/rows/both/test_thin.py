@@ -167,3 +167,12 @@ def test_what_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(search, "drops", lambda *args: replace(d := nothing(*args), each=d.each * np.nan))
     tried = Grown().prove(head, change, head.today >= 0, Budget())
     assert tried is not None and not tried.proved.any()
+
+
+def test_a_contrast_that_is_no_larger_than_its_error_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Found, "take", lambda self, choices, V, sides: None)
+    head, change, stays = remaining()
+    own = squared.one_of
+    monkeypatch.setattr(squared, "one_of", lambda *args: replace(one := own(*args), ez=abs(one.z)))
+    part = BothSquared().prove(head, change, head.today >= 0, Budget())
+    assert part is not None and stays.any() and not part.proved.any()
