@@ -22,6 +22,7 @@ from certify.theorems.head.rows.step_sums.bound import bound
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import drawn_head
+from tests.families.near_flips import cornered
 from tests.families.other_heads import other_head
 
 NEAR = 1e-7
@@ -38,6 +39,8 @@ def drawn(rng: np.random.Generator, loss: str) -> tuple[Head, BothChange]:
     n, decay = int(rng.integers(8, 12)), float(10.0 ** rng.uniform(-1.5, 0.5))
     if loss == "logistic" and rng.random() < 0.3:
         head = other_head(rng, loss, n, 2, 15, None, None, 1.0, decay, weights=str(rng.choice(["rows", "labels"])))
+    elif loss == "squared" and rng.random() < 0.3:
+        head = cornered(rng, loss, n, 15, decay, remaining=bool(rng.random() < 0.4))
     else:
         head = drawn_head(rng, loss, n, int(rng.integers(1, 4)), 15, decay=decay, apart=float(rng.uniform(0, 5)),
                           remaining=bool(loss == "squared" and rng.random() < 0.4))

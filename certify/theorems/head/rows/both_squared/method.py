@@ -123,6 +123,8 @@ class _Search:
         if not need > 0.0:
             self._flip(base, one, np.zeros(0, np.int64))
             return False
+        if not np.isfinite(each).all():  # lists of sets pass over what is no number
+            return False
         if not base.deleted or float(alike.top(each[None])[0]) < need:
             return True
         first = np.argsort(-each, kind="stable")[: base.deleted]

@@ -103,6 +103,8 @@ def taken(base: Base, one: One, sets: Ints) -> tuple[Array, Array]:
 
 def worst(v: Array, m: int) -> Array:
     """`(B,)` at least the sums of the m largest of nonnegative numbers."""
+    if m <= 0:
+        return np.zeros(len(v))
     if m >= v.shape[1]:
         return np.asarray(v.sum(axis=1) * fp.sum_up(max(v.shape[1], 1)))
     return np.asarray(np.partition(v, v.shape[1] - m, axis=1)[:, v.shape[1] - m :].sum(axis=1) * fp.sum_up(m))

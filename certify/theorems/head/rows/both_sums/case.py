@@ -55,14 +55,18 @@ class BothCase(Case):
     """Choices of changes of different rows, at most so many of each kind."""
 
     def worst(self, push: Array) -> Whole:
-        """`(N, k)` labels that take most of every point to first order, and of the other rows those to delete."""
+        """Of every point the labels that take most to first order, and of the other rows those to delete, `(N, k)`.
+
+        Where rows are few, fewer go: none is deleted that has another label.
+        """
         kinds, rows = self.bound.kinds, self.bound.steps.rows
         new, gone = (np.flatnonzero(kinds.of == kind) for kind in (NEW, GONE))
         labels = new[np.argsort(-push[:, new], axis=1, kind="stable")[:, : kinds.most[NEW]]]
         left = push[:, gone].copy()
         for column in labels.T:
             left[rows[gone] == rows[column][:, None]] = -np.inf
-        return np.hstack([labels, gone[np.argsort(-left, axis=1, kind="stable")[:, : kinds.most[GONE]]]])
+        most = min(kinds.most[GONE], max(len(gone) - labels.shape[1], 0))
+        return np.hstack([labels, gone[np.argsort(-left, axis=1, kind="stable")[:, :most]]])
 
     def listed(self, each: Array, need: float) -> Iterator[Whole]:
         """Those among them whose changes take at least so much together: a row that is deleted has no label."""

@@ -130,7 +130,7 @@ class Search:
         """Whether each choice that the bound leaves open keeps a point's label, by its own sum or its refit."""
         b, d, looked, solved = self.case.bound, self._drops(np.array([point])), 0, 0
         need = float(lowered(d.margin, d.fixed)[0])
-        if not need > 0.0:
+        if not (need > 0.0 and np.isfinite(d.each).all()):  # lists of choices pass over what is no number
             return False
         push, seen, margin = d.push[0], float(d.seen[0]), float(d.margin[0])
         for which in self.case.listed(d.each[0], need):
