@@ -21,7 +21,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import solve
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.method import Budget, Part
-from certify.theorems.head.rows.squared.by_counts import SquaredByCounts
+from certify.theorems.head.rows.squared.by_counts import SquaredByCounts, cases
 from certify.theorems.head.rows.squared.contrasts import contrasts
 from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared.rooted import rooted, system_of
@@ -173,6 +173,17 @@ def test_balanced_weights_are_settled_by_how_many_of_each_label_go(outputs: int,
             assert least < 0 or part.flips.point[j] < 0
             proved, stay = proved + bool(part.proved[j]), stay + (least > 0)
     assert proved >= 0.5 * stay and stay > 3, (proved, stay)
+
+
+def test_fewer_rows_than_may_go_are_cases_of_their_own() -> None:
+    """The label of this point is lost where one of two rows goes, and kept where both do, whose weights are others."""
+    small = replace(apart(15, 1), points=np.array([[-3.309, -0.689, 1.0]]), today=np.zeros(1, dtype=np.int64))
+    head, rows = replace(as_head(small), weights=RowWeights(np.ones(9), None, True)), (5, 7)
+    change = RowChange(False, 2, rows)
+    assert head.today.tolist() == [0] and small.label[list(rows)].tolist() == [0, 1]
+    assert sorted(case.gone for case in cases(head, change)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    part = SquaredByCounts().prove(head, change, head.today >= 0, Budget())
+    assert balanced(small, rows, 2, 0, 0) < 0 and part is not None and not part.proved.any()
 
 
 def test_numbers_lie_within_what_is_said_of_them() -> None:
