@@ -9,7 +9,7 @@ SYSTEM, THEOREM, CHECK = "systems/head/rows/", "theorems/head/rows/", "check/the
 REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
     "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py", "boxes/bends.py"))
 GAMMA, NEAREST = SYSTEM + "losses/gamma.py", SYSTEM + "nearest.py"
-TREE, SECOND, LEAVES = (THEOREM + f"boxes/{name}.py" for name in ("tree", "second", "leaves"))
+TREE, SECOND, LEAVES, FLAT = (THEOREM + f"boxes/{name}.py" for name in ("tree", "second", "leaves", "flat_tree"))
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 MOVED, RANGED = (THEOREM + f"moves/{name}.py" for name in ("deleted", "squared_ranges"))
 SHARED, ASIDE = THEOREM + "squared_tree/", THEOREM + "squared_aside/"
@@ -100,6 +100,9 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("leaves: rows that are left out keep their curvature", LEAVES, "most[some[less]], gone[some[less]] = bound, out[less]", "most[some[less]] = bound", ("rows_left_out",)),
     Mutant("leaves: rows that are left out have none", LEAVES, "out = own[some] + (lost", "out = own[some] + 0.0 * (lost", ("rows_left_out",)),
     Mutant("check leaves: rows that are left out keep their curvature", CHECK + "boxes/leaves.py", "best, found = factor, (arb(rest), arb(gone))", "best, found = factor, (arb(rest), own)", ("checked_rows_left_out",)),
+    Mutant("flat tree: no row pulls", FLAT, "int(pulling(c)[order].sum())", "0", ("changed_rows_hinge_trees@0",)),
+    Mutant("flat tree: a leaf that fails does not count", FLAT, "        self.failed[live[~stand]] = True", "        pass", ("changed_rows_hinge_trees@2",)),
+    Mutant("check flat tree: no row pulls", CHECK + "boxes/ends/flat.py", "[i for i in free if not c.t[i] > 1 +", "[i for i in free if c.t[i] > 1e300 +", ("changed_rows_hinge_trees@0",)),
     # D7
     Mutant("energy: a quarter for a half of |r|²/μ", DUALS, "far * far / (2.0 * rows.mu[0])", "far * far / (4.0 * rows.mu[0])", ("rows_energy@0",)),
     Mutant("energy: averages give back twice", SCORES, "Q * (-0.5 / (k * k))", "Q * (-2.0 / (k * k))", ("rows_energy@3",)),

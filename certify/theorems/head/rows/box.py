@@ -13,7 +13,7 @@ from certify.systems.head.rows.boxes.sums import VAST
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.box_tree import oriented, unfit, unscalable
+from certify.theorems.head.rows.box_tree import loose, oriented, unfit, unscalable
 from certify.theorems.head.rows.boxes.nodes import Box as TreeBox
 from certify.theorems.head.rows.boxes.second import second, second_margin
 from certify.theorems.head.rows.boxes.stated import decoded, packed
@@ -47,9 +47,7 @@ class Box(Method):
         loss = ON_SLABS.get(head.loss.name)
         if loss is None or head.k != 1:
             return f"the loss is {head.loss.name}, and boxes are for one output with the loss {' or '.join(ON_SLABS)}"
-        if not loss.smooth and not head.decayed.all():
-            return "the intercept carries no decay, and where a loss is flat nothing else holds it"
-        return unfit(head, change) or unscalable(head)
+        return loose(head) or unfit(head, change) or unscalable(head)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin a box leaves positive; None where there is no box.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from certify.systems.head.rows.boxes.losses import ON_SLABS
 from certify.systems.head.rows.boxes.sums import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.boxes.flat_tree import FlatTree
 from certify.theorems.head.rows.boxes.many_leaves import LARGE
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
@@ -27,15 +30,21 @@ MOST, LARGEST = 64, 2.0**100
 """Most changed rows; and what a threshold is below that is taken from an intercept: doubles hold squares of that."""
 
 
+TREES: Final[Mapping[str, type[Tree]]] = MappingProxyType({"logistic": Tree, "squared_hinge": FlatTree})
+"""The search for each loss."""
+
+
 class BoxTree(Method):
-    """Deleted or relabelled rows of a logistic head (D5, D6)."""
+    """Deleted or relabelled rows of a head with the logistic loss or the squared hinge (D5, D6)."""
 
     name: ClassVar[str] = "box_tree"
     weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""
-        return refusal(head, change) or unscalable(head)
+        if head.loss.name not in TREES or head.k != 1:
+            return f"the loss is {head.loss.name}, and trees are for one output with the loss {' or '.join(TREES)}"
+        return loose(head) or unfit(head, change) or unscalable(head)
 
     def complete(self, head: Head, change: RowChange) -> bool:
         """One row of a large head: what no bound decides is refitted, and no refit of every row is as fast."""
@@ -45,7 +54,7 @@ class BoxTree(Method):
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
         s, points = oriented(head, change)
         share = SHARE if (change.relabels or change.count <= FEW) and not self.complete(head, change) else ALONE
-        tree = Tree(s, points, budget.share(share).left)
+        tree = TREES[head.loss.name](s, points, budget.share(share).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     met(head, tree, change))
@@ -56,6 +65,13 @@ def refusal(head: Head, change: RowChange) -> str:
     if not head.loss.sigmoid:
         return f"the loss is {head.loss.name}, and it is for the logistic loss of one output"
     return unfit(head, change)
+
+
+def loose(head: Head) -> str:
+    """Why boxes say nothing of an intercept that may move freely; empty where they do, or where it may not."""
+    if not ON_SLABS[head.loss.name].smooth and not head.decayed.all():
+        return "the intercept carries no decay, and where a loss is flat nothing else holds it"
+    return ""
 
 
 def unfit(head: Head, change: RowChange) -> str:

@@ -9,6 +9,7 @@ from certify.check.theorems.head.rows.boxes.stated import nodes, oriented
 from certify.check.theorems.head.rows.boxes.tree import Follow
 from certify.check.theorems.head.rows.boxes.tree import proved as tree_proves
 from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, ON_SLABS
 from certify.format.refusal import Invalid
 
 
@@ -26,10 +27,14 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays are no tree, or the theorem is not about this problem.
     """
-    s, points = oriented(head, where)
-    if head.weights is not None and "second" in arrays and any(not x < 0 for x in arrays["second"].values):
-        raise Invalid(f"{where}, second", "the second order is stated", "rows carry weights, and it is for rows that "
+    loss = next((one for one in ON_SLABS if isinstance(head.loss, one.of)), LOGISTIC)
+    s, points = oriented(head, where, loss)
+    if follow is not None and loss is not LOGISTIC:
+        raise Invalid(where, "a tree for so many rows of each kind", "it is for the logistic loss")
+    if (head.weights is not None or loss is not LOGISTIC) and "second" in arrays and any(
+            not x < 0 for x in arrays["second"].values):
+        raise Invalid(f"{where}, second", "the second order is stated", "it is for the logistic loss and rows that "
                       "count the same")
     found = tree_proves(s, points, nodes(head, arrays, where, asked), head.moving, head.count, where,
-                        follow)
+                        follow, loss)
     return [yes and old >= 0 for yes, old in zip(found, head.today, strict=True)]

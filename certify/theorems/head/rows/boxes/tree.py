@@ -70,14 +70,7 @@ class Tree(Turns):
         if c is None or not c.gradient < STILL * float((kept * c.at.p) @ s.norms):
             w = boxes.minimiser(s, kept, task.w, NEAR)
             c = centre(s, kept, w)
-        w = c.w
-        node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int32))
-        self._say(f"nodes {k}")
-        wrong = live[~(self.points[live] @ self.sums.aimed(w) > 0.0)]
-        for j in wrong:
-            self.flips[int(j)] = (task.out, w)
-        self.failed[wrong] |= self.follow is None  # else more rows change, and another label says nothing
-        live = live[~self.failed[live]]
+        node, live = self._begun(c, task, live)
         if not len(live):
             return node, []
         if alone:
@@ -88,6 +81,17 @@ class Tree(Turns):
             self._last(node, c, order, live, task)
             return node, []
         return node, self._branch(node, c, order, live, task, after)
+
+    def _begun(self, c: Centre, task: Task, live: Rows) -> tuple[Node, Rows]:
+        """A node at a centre, and the points that have today's label there."""
+        w = c.w
+        node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int32))
+        self._say(f"nodes {task.k}")
+        wrong = live[~(self.points[live] @ self.sums.aimed(w) > 0.0)]
+        for j in wrong:
+            self.flips[int(j)] = (task.out, w)
+        self.failed[wrong] |= self.follow is None  # else more rows change, and another label says nothing
+        return node, live[~self.failed[live]]
 
     def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
         """The free rows, the hottest first, and for each of them weights near the minimiser after its change."""
@@ -123,7 +127,7 @@ class Tree(Turns):
         return None
 
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
-        k, n, need = task.k, len(order), np.full(len(live), len(order) + 1)
+        k, n, need = task.k, self._most(c, order), np.full(len(live), len(order) + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
         if k == 2 < n and (likely := self.likely.get(task.parent)) is not None:  # brothers need about as many
@@ -158,12 +162,12 @@ class Tree(Turns):
     def _children(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array,
                   kept: list[tuple[Box, Rows, Array]], start: int) -> list[Task]:
         """What a node keeps of the boxes that were found, each with the points' needs and λ, and its children."""
-        k, n = task.k, len(order)
-        need = np.min([needs for _, needs, _ in kept], axis=0) if kept else np.full(len(live), n + 1)
+        k, n = task.k, self._most(c, order)
+        need = np.min([needs for _, needs, _ in kept], axis=0) if kept else np.full(len(live), len(order) + 1)
         if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
-            stand = stays_alone(c, self.points[live]) if self.follow is None else True  # else no row is left for none
+            stand = self._stands(c, self.points[live]) if self.follow is None else True  # else no row is left for none
             need = np.where((need > n) & stand, n, need)
-        hard = need > min(self.most_hot, n)
+        hard = need > min(self.most_hot, len(order))
         self.failed[live[hard]] = True
         kept = [(box, needs[~hard], shares) for box, needs, shares in kept]
         live, need = live[~hard], need[~hard]
@@ -176,11 +180,24 @@ class Tree(Turns):
         node.boxes, node.second = [box.stated() for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
-        if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
-            after = refits(b, node.hot, 12)  # all children at once, by one factor
+        if k == 2 and not c.sums.relabels and len(node.hot):
+            after = self._starts(c, node.hot, after)
         free = self.follow or (lambda out, rows: rows)
         return [Task(len(self.nodes), a, out := (*task.out, int(order[a])), free(out, order[a + 1 :]), k - 1,
                      live[need > a], after[a], max(0, start - a - 1)) for a in range(int(need.max()))]
+
+    def _most(self, c: Centre, order: Rows) -> int:
+        """How many rows, the first of an order, have to be hot for none to be left that moves the minimiser alone."""
+        return len(order)
+
+    def _stands(self, c: Centre, points: Array) -> NDArray[np.bool_]:
+        """Whether points have today's label at the minimiser near a centre, `(N,)`."""
+        return stays_alone(c, points)
+
+    def _starts(self, c: Centre, hot: Rows, after: Array) -> Array:
+        """Weights near the minimisers after the change of each hot row: all at once, by one factor."""
+        b = base(c)
+        return after if b is None else refits(b, hot, 12)
 
     def _remember(self, k: int, box: Box) -> None:
         """Slabs from which the search for those of brothers starts."""
@@ -271,7 +288,7 @@ class Tree(Turns):
         else:
             bare = np.ones(len(live), bool)
         if bare.any() and self.follow is None:  # leaves say nothing of the case that no further row changes
-            self.failed[live[bare]] = ~stays_alone(c, points[bare])
+            self.failed[live[bare]] = ~self._stands(c, points[bare])
         node.hot = order[:at]
         node.h[live] = at
         columns = np.flatnonzero(open_.any(axis=0))

@@ -37,8 +37,8 @@ def oriented(head: Head, where: str, loss: OnSlabs = LOGISTIC) -> tuple[Sums, Po
         Invalid: the theorem is not about this problem.
     """
     if not isinstance(head.loss, loss.of) or head.k != 1 or head.remaining or head.threshold - head.threshold != 0:
-        raise Invalid(where, "boxes are stated", "they are for the logistic loss, and one box for the squared hinge, "
-                      "with a fixed decay and a finite threshold")
+        raise Invalid(where, "boxes are stated", "they are for the logistic loss, some for the squared hinge, with a "
+                      "fixed decay and a finite threshold")
     if head.free_intercept and not loss.smooth:
         raise Invalid(where, "a box is stated", "the intercept carries no decay, and where a loss is flat nothing else "
                       "holds it")

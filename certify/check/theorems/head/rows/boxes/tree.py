@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.boxes.codes import slabs
+from certify.check.theorems.head.rows.boxes.ends.base import End, Leaves
+from certify.check.theorems.head.rows.boxes.ends.flat import FlatEnd
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base, leaves
 from certify.check.theorems.head.rows.boxes.many_leaves import AT_ONCE as WHOLE
@@ -15,6 +18,7 @@ from certify.check.theorems.head.rows.boxes.margins import Margins, Points
 from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
+from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, Logistic, OnSlabs, SquaredHinge
 from certify.format.refusal import Invalid
 
 Follow = Callable[[list[int], list[int]], list[int]]
@@ -56,7 +60,7 @@ class Place:
 
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str,
-           follow: Follow | None = None) -> list[bool]:
+           follow: Follow | None = None, loss: OnSlabs = LOGISTIC) -> list[bool]:
     """Which points keep a positive margin under every change of at most `count` free rows, or of exactly `count`.
 
     A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number
@@ -73,7 +77,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         live = [j for j, number in enumerate(node.numbers) if number >= 0]
         if not live:
             return []
-        c, part = centre(s, place.out, node.weights), some.of(live)
+        c, part = centre(s, place.out, node.weights, loss), some.of(live)
         return (last_level(node, place, c, part, live, exact) if place.k == 1 else
                 _inner(node, place, c, part, live, nodes, exact))
 
@@ -151,15 +155,18 @@ def _inner(node: Node, place: Place, c: Centre, part: Points, live: list[int], n
            exact: bool = False) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
-    Where all free rows are hot no further row changes, and the centre itself is judged, or no choice is left if exact.
+    Where all free rows are hot that move the minimiser no further row changes or does so alone, and the centre itself
+    is judged, or no choice is left if exact.
     """
     margins = []
     for h, proof, shares in _boxes(node, place, c):
         shares = [shares[j] for j in live]
         second = Second(proof, part) if any(x >= 0 for x in shares) else None
         margins.append((h, Margins(proof, part), second, shares))
-    whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
-    still = dict(zip(whole, [True] * len(whole) if exact else alone(c, part, whole), strict=True)) if whole else {}
+    end = ENDS[type(c.loss)](c)
+    hot = set(end.pulling(place.free))
+    whole = [at for at, j in enumerate(live) if hot <= set(node.hot[: node.numbers[j]])]
+    still = dict(zip(whole, [True] * len(whole) if exact else end.alone(part, whole), strict=True)) if whole else {}
     open_ = []
     for at, j in enumerate(live):
         number = node.numbers[j]
@@ -176,36 +183,71 @@ def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int
     """The points that a node with k = 1 leaves open; if exact one more row changes, and else at most one."""
     boxes = _boxes(node, place, c)
     everyone = list(range(len(live)))
-    bare, needed, b = everyone, {i: everyone for i in place.free}, None
+    bare, needed, end = everyone, dict[int, list[int]](), ENDS[type(c.loss)](c)
     if boxes:
         h, proof, _ = boxes[0]
         m = Margins(proof, part)
-        needed = {}
         for at in everyone:
             for i in [*node.hot[:h], *m.blocking(at)]:
                 needed.setdefault(i, []).append(at)
         bare = [at for at in everyone if not m.still(at)]
     else:
-        b = base(c)
-        if b and not c.sums.relabels and c.sums.weights is None:
-            needed = Singles(b, place.free, part).open()
+        needed = end.open(place.free, part)
     open_: set[int] = set()
     if bare and not exact:  # leaves say nothing of the case that no further row changes
-        open_ |= {at for at, ok in zip(bare, alone(c, part, bare, b), strict=True) if not ok}
+        open_ |= {at for at, ok in zip(bare, end.alone(part, bare), strict=True) if not ok}
     rows = {i: a for a, (i, _) in enumerate(node.leaves)}
     for i in set(needed) - set(rows):
         open_ |= set(needed[i])
     needed = {i: at for i, at in needed.items() if i in rows}
     if needed:
-        open_ |= refused(node, c, part, rows, needed, b)
+        open_ |= end.refused(node.leaves, part, rows, needed)
     return [live[at] for at in sorted(open_)]
 
 
 def refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
              known: Base | None = None) -> set[int]:
     """The points that a leaf they need does not prove."""
+    return _refused(node.leaves, c, e, rows, needed, known)
+
+
+class BentEnd(End):
+    """Of the logistic loss: every row moves the minimiser, and one inverse serves all leaves."""
+
+    @cached_property
+    def b(self) -> Base | None:
+        """The inverse Hessian."""
+        return base(self.c)
+
+    def pulling(self, free: list[int]) -> list[int]:
+        """All of them."""
+        return free
+
+    def alone(self, e: Points, wanted: list[int]) -> list[bool]:
+        """By the inverse at the centre."""
+        return alone(self.c, e, wanted, self.b)
+
+    def open(self, free: list[int], e: Points) -> dict[int, list[int]]:
+        """Rows that one step does not prove, of deletions of rows that count the same."""
+        s = self.c.sums
+        if self.b and not s.relabels and s.weights is None:
+            return Singles(self.b, free, e).open()
+        return {i: list(range(len(e.rows))) for i in free}
+
+    def refused(self, leaves: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
+        """By the inverse at the centre, or one of its own."""
+        return _refused(leaves, self.c, e, rows, needed, self.b)
+
+
+ENDS: Mapping[type[OnSlabs], type[End]] = {Logistic: BentEnd, SquaredHinge: FlatEnd}
+"""What is proved at minimisers, for each loss."""
+
+
+def _refused(stated: Leaves, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
+             known: Base | None) -> set[int]:
+    """The same, of these leaves."""
     order = sorted(needed)
-    weights = [node.leaves[rows[i]][1] for i in order]
+    weights = [stated[rows[i]][1] for i in order]
     b = known or base(c)
     wanted = [needed[i] for i in order]
     if b is None:
