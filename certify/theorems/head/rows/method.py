@@ -45,6 +45,7 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType({
     "softmax_tree": "a tree over the rows that pull most", "energy": "where a label would be lost",
     "step_sums": "sums of single refits", "label_sums": "sums of single refits",
     "both_squared": "sums of influences", "both_sums": "sums of single refits", "both_refits": "choices one by one",
+    "separate_boxes": "a tree over the rows that pull most",
     "enumeration": "a refit for each choice", "every_choice": "a refit for each choice"})
 """What a method does, for those who wait."""
 

@@ -36,7 +36,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "label_sums": "label_sums.method:LabelSums", "squared_by_counts": "squared.by_counts:SquaredByCounts",
     "softmax_box": "softmax_box:SoftmaxBox", "softmax_by_choice": "softmax_by_choice.method:SoftmaxByChoice",
     "softmax_labels": "softmax_labels.method:SoftmaxLabels", "softmax_pairs": "softmax_pairs.method:SoftmaxPairs",
-    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels",
+    "softmax_two_labels": "softmax_two_labels.method:SoftmaxTwoLabels", "separate_boxes": "separate.method:Separate",
     "softmax_sums": "softmax_sums.method:SoftmaxSums", "squared_relabelled": "squared.relabelled:SquaredRelabelled",
     "softmax_three_labels": "softmax_three_labels.method:ThreeLabels", "softmax_tree": "softmax_tree:SoftmaxTree",
     "pair_table": "pair_table.method:PairTable", "label_triples": "label_triples.method:LabelTriples",
