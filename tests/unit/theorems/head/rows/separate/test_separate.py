@@ -75,6 +75,7 @@ WRONG: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         tree, "gains", lambda own, up, down, kinds: own(up, down, kinds) - 0.3 * np.abs(up.gain)),
     "hot rows stay": forgets(tree.Tree, "_children", lambda own, it, node, order, points, need: points),
     "refits are not looked at": forgets(tree.Tree, "_leaves", lambda own, it, node, order, points, open_: points),
+    "boxes of other nodes serve whatever is changed": forgets(tree.Tree, "_reached", lambda own, it, node, a: ()),
     "a centre that flips": forgets(tree, "clear", lambda own, up, down: own(up, down) + 0.4),
 }
 
