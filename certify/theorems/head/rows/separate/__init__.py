@@ -1,0 +1,1 @@
+"""D34: heads whose outputs are fitted apart, one against the rest: any few rows deleted or relabelled."""

@@ -1,0 +1,54 @@
+"""D34: any few rows deleted or relabelled of a head whose outputs are fitted apart, one against the rest."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.format.errors import EnclosureError
+from certify.problem.limits import OutOfTime
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import unfit, unscalable
+from certify.theorems.head.rows.every_choice import EveryChoice
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.separate.outputs import SEPARATE
+from certify.theorems.head.rows.separate.tree import Tree
+
+SHARE = 0.4
+"""Of the time that is left, where every choice may be refitted instead."""
+
+
+class Separate(Method):
+    """Deleted or relabelled rows of a head with several outputs, each fitted to one label against the rest (D34)."""
+
+    name: ClassVar[str] = "separate_boxes"
+    weighs: ClassVar[bool] = True
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        loss = SEPARATE.get(head.loss.name)
+        if loss is None or head.k < 2:
+            return (f"the loss is {head.loss.name} of {head.k} output{'s' * (head.k > 1)}, and it is for several "
+                    f"outputs with the loss {' or '.join(SEPARATE)}")
+        if not loss.smooth and not head.decayed.all():
+            return "the intercept carries no decay, and where a loss is flat nothing else holds it"
+        if not (np.abs(head.Y) == 1.0).all():
+            return "a target is neither 1 nor −1"
+        return unfit(head, change) or unscalable(head)
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose largest output stays the largest, and choices met that flip others."""
+        proved, late, why = np.zeros_like(todo), False, ""
+        with np.errstate(all="ignore"):
+            own = budget.share(SHARE) if not EveryChoice().able(head, change) else budget
+            tree = Tree(head, change, own)
+            try:
+                tree.run(np.flatnonzero(todo & (head.today >= 0)))
+            except OutOfTime:
+                late, why = True, "its time was up"
+            except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
+                why = "a decomposition or a number was not finite"
+        proved[tree.proved] = True
+        return Part(self.name, proved & ~tree.found.flipped, flips=tree.found.flips(), why=why or tree.why, late=late)
