@@ -235,11 +235,11 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
     >>> remedy(2, True)
     "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
     >>> remedy(2, True, "more time is of no use", 2).partition(", or")[0]
-    'more time is of no use; give a smaller count (of 2 every choice is looked at)'
+    'more time is of no use; give a smaller count (e.g. of 2 every choice is looked at)'
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
     """
-    smaller = f"a smaller count (of {fewer} every choice is looked at)" if fewer else "a smaller count"
+    smaller = f"a smaller count (e.g. of {fewer} every choice is looked at)" if fewer else "a smaller count"
     if cut and not more:
         return f"a method's share of the time was up; give more time, {smaller}, or train with more weight decay"
     ended = "every method that applies ended before the time was up" if tried else "no method applies"

@@ -37,14 +37,21 @@ class Budget:
     Attributes:
         seconds: from `started` on.
         started: on the clock of `time.monotonic`.
+        of: that of which it is a share.
+        ended: whether somebody who asked was told that it, or a share of it, was up.
     """
 
     seconds: float = float("inf")
     started: float = field(default_factory=time.monotonic)
+    of: Budget | None = None
+    ended: bool = False
 
     def left(self) -> float:
-        """Seconds left."""
-        return self.seconds - (time.monotonic() - self.started)
+        """Seconds left; where there are none, that this is known is kept."""
+        left, one = self.seconds - (time.monotonic() - self.started), self
+        while left <= 0 and not one.ended:
+            one.ended, one = True, one.of or one
+        return left
 
     def check(self) -> None:
         """Raise :class:`OutOfTime` if the time is up."""
@@ -52,8 +59,13 @@ class Budget:
             raise OutOfTime
 
     def share(self, part: float) -> Budget:
-        """A budget that ends earlier."""
-        return Budget(max(self.left(), 0.0) * part)
+        """A budget that ends earlier.
+
+        >>> whole = Budget(60.0)
+        >>> whole.share(0.0).left() > 0, whole.ended, whole.left() > 0
+        (False, True, True)
+        """
+        return Budget(max(self.left(), 0.0) * part, of=self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,9 +148,9 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         tell(STAGES[name], float((~todo).mean()))
         halved = name in TREES and tree_first(head, change, methods) or (
             name == "box_tree" and boxes_first(head, change, methods))
-        own = budget.share(0.5) if halved else budget
+        own = Budget(budget.left() * (0.5 if halved else 1.0))
         began, part = time.monotonic(), _proved(name, head, seen, asked, todo, own)
-        late = own.left() <= 0 or (part is not None and part.late)
+        late = own.left() <= 0 or own.ended or (part is not None and part.late)
         waits = part.why if part is not None and not part.begun else ""
         tried, held, spent = tried + 1, waits or held, time.monotonic() - began
         if part is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def listing(found: list[Scores], count: int, k: int) -> Index | None:
         return sets if len(sets) <= LISTED else None
     if k == 3 and found:
         return _triples(found, count) if count <= _TRIPLES else None
-    if count > 40 or sum(len(list(combinations(range(count), j))) for j in range(k + 1)) > LISTED // 8:
+    if count > 40 or sum(comb(count, j) for j in range(k + 1)) > LISTED // 8:
         return None
     every = [list(c) + [count] * (k - j) for j in range(k + 1) for c in combinations(range(count), j)]
     return np.array(every, dtype=np.int64)

@@ -18,7 +18,7 @@ from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
-from certify.theorems.head.rows.energy.lists import distinct, most_harmful, survivors
+from certify.theorems.head.rows.energy.lists import distinct, listing, most_harmful, survivors
 from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
 from certify.theorems.head.rows.energy.record import Record
@@ -344,3 +344,9 @@ def test_bounds_that_are_asked_for_in_part_hold_of_every_set() -> None:
         assert set(np.flatnonzero(best >= 0.0)) <= set(kept.tolist())
         gone += L - len(kept)
     assert gone > 50
+
+
+def test_sets_are_counted_and_not_formed_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 alternatives there are 1.4e11 sets of 20: they were listed to learn that there are too many."""
+    monkeypatch.setattr("certify.theorems.head.rows.energy.lists.combinations", lambda *_: pytest.fail("formed"))
+    assert listing([], 40, 20) is None

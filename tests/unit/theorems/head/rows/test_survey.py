@@ -314,3 +314,11 @@ def test_no_time_is_advised_where_nothing_was_tried():
     head = drawn_head(np.random.default_rng(5), "logistic", n=16, free=True)
     found = survey(head, any_rows(head, 16, False), 30.0)  # of a label no row is left, and no minimum is there
     assert not found.tried and "no method applies" in remedy(found.tried, found.cut)
+
+
+def test_a_share_that_ended_is_known_to_what_it_is_a_share_of() -> None:
+    """A method with nine tenths of 15 seconds said after them that it had ended before the time was up."""
+    whole = Budget(1000.0)
+    own = Budget(whole.left())
+    assert own.share(0.9).left() > 0 and not own.ended
+    assert own.share(0.5).share(0.0).left() <= 0 and own.ended and not whole.ended
