@@ -127,7 +127,8 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
         told = problem.row_loss.output
         hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         f"give the threshold that parts the two labels{hint}")
+                         f"give the threshold that parts the two labels{hint}; how far amounts move "
+                         "certify.prediction_change(problem, X_new, delete=3) says")
     return problem
 
 
