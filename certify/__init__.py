@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from certify._public import (  # noqa: I001  (packed: every line here is one that a verdict rests on)
         Problem, __version__, algorithm_1, audit, bound, closeness, coefficients, estimate, from_arrays, from_module,
-        from_sklearn, leave_one_out, load_problem, polish, sensitivity, sign_survives, stability,
+        from_sklearn, leave_one_out, load_problem, polish, prediction_change, sensitivity, sign_survives, stability,
         stable_predictions, targets_off, tolerated_changes, InputError,
     )
 
 __all__ = ["InputError", "Problem", "__version__", "algorithm_1", "audit", "bound", "closeness", "coefficients",
            "estimate", "from_arrays", "from_module", "from_sklearn", "leave_one_out", "load_problem", "polish",
-           "sensitivity", "sign_survives", "stability", "stable_predictions", "stored_predictions", "targets_off",
-           "tolerated_changes"]
+           "prediction_change", "sensitivity", "sign_survives", "stability", "stable_predictions",
+           "stored_predictions", "targets_off", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,32 @@ UNCALLED: Final = (
     (r"\bpoison(?:ing|s)?\b|\battack(?:er|ers|s|ed)?\b|\badversar(?:y|ies|ial)\b",
      f"ask '3 labels wrong' where labels were tampered with, '3 rows deleted' where rows are gone; {ADDED}"))
 """What phrases are about that no question is called by, each with what answers it."""
+GOES: Final = r"\b(?:delet\w*|left out|removed|dropped)\b"
+BAD: Final = r"\b(?:labels?|mislabell?ed|relabell?ed)\b"
+BOTH: Final = ("rows deleted and labels wrong at once, and a question is about one of them",
+               "ask certify.stable_predictions(problem, X_new, delete=1, relabel=1) in Python, or in a spec parameter "
+               "= \"deletions\" with count = 1 and relabelled = 1; alone: '1 row deleted', '1 label wrong'")
+RANKED: Final = ("no question ranks users, or other groups of rows",
+                 "'1 user deleted' with --groups COLUMN tells which predictions change without some one of them, in "
+                 "Python certify.stable_predictions(problem, X_new, delete=1, groups=users), whose .witness(13).groups "
+                 "names them; 'which rows matter' ranks single rows")
+
+
+def _both(said: str) -> bool:
+    """Whether a phrase has a number of rows that go and one of labels that are wrong."""
+    return len(re.findall(r"\b[0-9]+\b", said)) == 2 and all(
+        re.search(pattern, said, re.IGNORECASE) for pattern in (GOES, BAD))
+
+
+def _ranked(said: str) -> bool:
+    """Whether a phrase asks which groups matter."""
+    matter = r"(?:matters?|important|influential|influence|decides?|count)"
+    return re.search(rf"\b(?:which|what|whose|who)\b.*\b(?:{NAMED})\b.*\b{matter}\b|"
+                     rf"\b(?:important|influential) (?:{NAMED})\b", said, re.IGNORECASE) is not None
+
+
+MORE: Final = ((_both, BOTH), (_ranked, RANKED))
+"""Phrases of which no question is made, each with what is said of it, and what answers it."""
 SHORT: Final = 3
 """Letters of words that are not looked at for slips; the first letter is seldom the wrong one."""
 LIVING: Final = ("patient|customer|client|user|person|applicant|borrower|case|row|sample|point|image|record|one|house|"
@@ -121,7 +147,10 @@ def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
     said, options = options, replace(options, named=True)
     found: list[Question] = []
     for asked in phrases:
-        question, phrase = _understood(asked, said, known)
+        try:
+            question, phrase = _understood(asked, said, known)
+        except Unread as unread:
+            raise Unread(unread.asked, f"{unread.found}{_others(asked, phrases, said, known)}", unread.remedy) from None
         before, options = options, question.heard(phrase, options)
         if any(one.option and options.of(one.option) != before.of(one.option) for one in found):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
@@ -138,6 +167,17 @@ def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
     return tuple(found), options
 
 
+def _others(unread: str, phrases: Sequence[str], said: Options, known: Known) -> str:
+    """As what the other phrases are read: none is answered, as an audit of fewer questions may pass for one of all."""
+    read = []
+    for phrase in (one for one in phrases if one != unread):
+        try:
+            read.append(f"{phrase!r} as {_understood(phrase, said, known)[0].words[0]!r}")
+        except InputError:
+            read.append(f"{phrase!r} as no question either")
+    return f" (no question is answered until it is corrected or left out; read is {', '.join(read)})" if read else ""
+
+
 def _understood(phrase: str, said: Options, known: Known) -> tuple[Question, str]:
     """The question that a phrase means, and the phrase in its words: as it is, or else in everyday words.
 
@@ -152,7 +192,9 @@ def _understood(phrase: str, said: Options, known: Known) -> tuple[Question, str
         try:
             return _plainly(everyday(own, NAMED), said)
         except Unread:
-            raise Unread(f"--ask {phrase!r}", unread.found, unread.remedy) from None
+            said_so = everyday(own, NAMED)
+            found, remedy = next((words for holds, words in MORE if holds(said_so)), (unread.found, unread.remedy))
+            raise Unread(f"--ask {phrase!r}", found, remedy) from None
 
 
 def _plainly(phrase: str, said: Options) -> tuple[Question, str]:

@@ -134,6 +134,12 @@ certify.stable_predictions(problem, X_new, add=1) or replace=1; in a spec fresh 
 `fresh`). Labels that somebody changes: `label noise`. Features of training rows that somebody moves: parameter =
 "features", set = "sparse". Changes of the rows that are predicted are the subject of network verifiers, not of
 certify."""),
+    Asked(("which users matter", "which customers matter", "which clients matter", "which patients matter",
+           "which people matter", "which groups matter", "which sources matter"),
+          """No question ranks groups of rows. Which predictions change without some one of them: certify audit MODEL
+DATA --groups COLUMN --ask "1 user deleted"; in Python certify.stable_predictions(problem, X_new, delete=1,
+groups=users), whose witness(13).groups names one that flips prediction 13. How many of them each prediction survives:
+certify.tolerated_changes(problem, X_new, "delete", groups=users). Single rows: `which rows`."""),
     Asked(("outlier", "outliers", "anomaly", "leverage", "strange rows"),
           """certify does not call a row an outlier. It says what hangs on a row: `which rows`. A row with a large
 sample_modulus, or one whose absence flips predictions, is worth looking at."""),

@@ -68,7 +68,8 @@ def from_module(
         X: `(n, …)` rows it was trained on: a tensor, an array, a table, a Dataset, or a DataLoader that does not
             shuffle.
         y: `(n,)` class numbers or `(n, k)` targets; None: those of the Dataset or DataLoader.
-        loss: of one row; None: the only one that fits.
+        loss: of one row; None: the only one that fits the targets, a warning where others would be known of the last
+            layer alone.
         weight_decay: λ.
         bias_decay: whether biases carry it too.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``, n, or ``"remaining"``.
@@ -223,9 +224,27 @@ def _loss(taken: _Taken, y: Any, loss: str | None) -> tuple[Array | None, Array 
         raise InputError("loss", f"not stated, and several fit (mean loss of a row today: {said})",
                          "give the loss it was trained with")
     (word, (targets, labels, one)), = found.items()
+    if loss is None and not taken.tail and not taken.last:
+        others = [other for other in words(Loss) if not _fits(other, k, False) and _fits(other, k, True)
+                  and _takes(y, other, n, k)]
+        if others:
+            warnings.warn(f"loss: not stated, and taken for {word}, the only one that is known where all layers move; "
+                          f"of the last layer alone {', '.join(others)} fit too: give the loss it was trained with",
+                          stacklevel=3)
     if loss is not None and one.value is None:
         raise InputError("loss", f"{loss!r}: {one.trouble}", "give another loss, or another module")
     return targets, labels, str(word)
+
+
+def _takes(y: Any, loss: str, n: int, outputs: int) -> bool:
+    """Whether a loss takes the targets."""
+    from certify.inputs.torch.targets import targets_for
+
+    try:
+        targets_for(y, loss, n, outputs)
+    except InputError:
+        return False
+    return True
 
 
 def _fits(word: str, outputs: int, last: bool) -> bool:

@@ -19,9 +19,10 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
+from certify.prove.changed.fewer_groups import SHARE, named, without_idle
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
-from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, tell_of_classes
 from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction, as_frame, as_html, called, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
@@ -29,9 +30,11 @@ from certify.rigor.fp import Array
 from certify.systems.head.nearness import beside
 from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.theorems.head.rows.claims import advice, methods_of, plain
+from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.searches.methods import CLASSES
 from certify.theorems.head.rows.survey import Survey, survey
@@ -54,6 +57,7 @@ class Witness:
         labels: what their labels become, in the words of y, None where one is deleted; None: all are, or there are no
             such words.
         new: rows that join: features, and label in the words of y, or target where there are none, row by row.
+        groups: names of the groups that the rows are of, where groups were given.
     """
 
     rows: tuple[int, ...]
@@ -62,6 +66,7 @@ class Witness:
     after: tuple[float, ...]
     labels: tuple[Any, ...] | None = None
     new: tuple[tuple[tuple[float, ...], Any], ...] = ()
+    groups: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,7 @@ class StablePredictions:
         classes: what y calls the labels; None: numbers.
         mean: of every output, what real targets are more than those of the head; empty: nothing.
         held: whether there are layers before the last one, which stay as they are.
+        groups: the group of every row as it was given; None: none were.
     """
 
     change: Change
@@ -85,6 +91,7 @@ class StablePredictions:
     classes: tuple[Any, ...] | None = None
     mean: tuple[float, ...] = ()
     held: bool = False
+    groups: Any = None
 
     @property
     def proved(self) -> Whole:
@@ -159,8 +166,9 @@ class StablePredictions:
             called = self.head.codes[codes_of, 0].tolist() if words is None else words
             joined = tuple((tuple(row), label) for row, label in zip(
                 flips.new[a][flips.labels[a] != NONE].tolist(), called, strict=True))
-        return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
-                       tuple((flips.weights[a] @ x).tolist()), labels, joined)
+        every = tuple(rows.tolist())
+        return Witness(every, targets, tuple((self.head.V @ x).tolist()), tuple((flips.weights[a] @ x).tolist()),
+                       labels, joined, () if self.groups is None else named(self.groups, self.head.n, every))
 
     def accuracy(self, y_eval: Any) -> Accuracy:
         """How many evaluation rows have the right label today and keep it under every change: both ends.
@@ -229,8 +237,8 @@ class StablePredictions:
         for i, (label, margin) in enumerate(zip(self.head.today.tolist(), margins.tolist(), strict=True)):
             witness, stays = self.witness(i), bool(self.survey.proved[i])
             status = STAYS if stays else UNDECIDED if witness is None else FLIPS
-            found.append(Prediction(i, worded(self.classes, label), margin, status,
-                                    () if stays or witness is None else witness.rows))
+            rows, groups = ((), ()) if stays or witness is None else (witness.rows, witness.groups)
+            found.append(Prediction(i, worded(self.classes, label), margin, status, rows, groups))
         return found
 
 
@@ -256,7 +264,7 @@ def stable_predictions(
         delete: how many rows, or ``"1%"`` (no more than that share), or their numbers.
         relabel: how many rows, or ``"1%"``, or the new labels by number of row, e.g. ``{3: "spam"}``.
         groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
-            `relabel` groups get any labels.
+            `relabel` groups get any labels; witnesses name their groups.
         relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
         add, replace: how many new rows are added, or are added beside others that are left out (at most as many of
             each); with the logistic or the squared loss of one output and one layer.
@@ -286,30 +294,20 @@ def stable_predictions(
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head, problem.ended)
     tell_of_lost(asked, change, numbers=False)
-    _tell_of_classes(problem, relabel is not None)
+    tell_of_classes(problem, relabel is not None)
     with among(jobs), told(progress) as tell:
+        began = Budget(seconds)
         found = survey(head, change, seconds, tell, tuple(CLASSES))
+        if isinstance(change, GroupChange):
+            found = without_idle(head, change, found, Budget(max(began.left(), SHARE * seconds)))
     return StablePredictions(change, found, head, distance, problem.classes, getattr(problem.prepare, "mean", ()),
-                             _held(problem))
+                             _held(problem), groups)
 
 
 def _held(problem: Problem) -> bool:
     """Whether layers stand before the last one, of a network or of the module that made the rows."""
     net = problem.network
     return not isinstance(net, Network) or net.depth > 1 or bool(getattr(problem.prepare, "held", False))
-
-
-def _tell_of_classes(problem: Problem, labels: bool) -> None:
-    """Warn that weights follow the labels, as in a fit anew, where these may change."""
-    if problem.weights is None or not problem.weights.by_label:
-        return
-    if problem.weights.balanced:
-        said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
-                "fit anew" if labels else
-                "answers are about fits anew, with balanced weights of the rows that are left")
-        warnings.warn(f"class_weight: {said}", stacklevel=3)
-    elif labels:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
 
 
 def distance_of(head: Head, ended: bool | None, centre: Array | None = None) -> float:

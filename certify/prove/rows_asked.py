@@ -127,7 +127,8 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
         told = problem.row_loss.output
         hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         f"give the threshold that parts the two labels{hint}")
+                         f"give the threshold that parts the two labels{hint}; how far amounts move "
+                         "certify.prediction_change(problem, X_new, delete=3) says")
     return problem
 
 
@@ -227,3 +228,16 @@ def _label(problem: Problem, found: Codes, label: Any, where: str) -> float:
             return value
     said = ", ".join(f"{name:g}" if isinstance(name, float) else repr(name) for name in names)
     raise InputError(where, f"label {label!r}", f"the labels are {said}")
+
+
+def tell_of_classes(problem: Problem, labels: bool) -> None:
+    """Warn that weights follow the labels, as in a fit anew, where these may change."""
+    if problem.weights is None or not problem.weights.by_label:
+        return
+    if problem.weights.balanced:
+        said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
+                "fit anew" if labels else
+                "answers are about fits anew, with balanced weights of the rows that are left")
+        warnings.warn(f"class_weight: {said}", stacklevel=3)
+    elif labels:
+        warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)

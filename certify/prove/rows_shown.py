@@ -34,6 +34,7 @@ class Prediction:
         margin: how far ahead the largest output is, or the output of the threshold, about.
         status: ``"stays"``, ``"undecided"`` or ``"flips"``.
         changed: training rows whose change flips it.
+        groups: names of the groups that these are of, where groups were given.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Prediction:
     margin: float
     status: str
     changed: tuple[int, ...]
+    groups: tuple[Any, ...] = ()
 
 
 class Found(Protocol):
@@ -84,12 +86,18 @@ def as_html(found: Found, what: str = LABEL) -> str:
         for status, size in _counts(every) if size)
     lines = "".join(
         f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
-        f"<td>{NO_CHANGE if one.row in already else ', '.join(map(str, one.changed))}</td></tr>"
+        f"<td>{NO_CHANGE if one.row in already else _flipped_by(one)}</td></tr>"
         for one in left[:SHOWN])
     head = "".join(f"<th>{word}</th>" for word in ("row", what, "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}" if left else ""
     return f'<div><p>{title}</p><div style="display:flex;max-width:40em;height:12px">{bar}</div>{table}</div>'
+
+
+def _flipped_by(one: Prediction) -> str:
+    """Training rows, or the groups of them, as HTML."""
+    said = ", ".join(map(str, one.groups or one.changed))
+    return escape(f"of {said}" if one.groups else said)
 
 
 def as_frame(found: Found, what: str = LABEL) -> Any:
@@ -110,6 +118,8 @@ def as_frame(found: Found, what: str = LABEL) -> Any:
     members: dict[str, list[Any]] = {what if name == LABEL else name:
                                      [getattr(one, name) for one in every]
                                      for name in (LABEL, "margin", "status", "changed")}
+    if any(one.groups for one in every):
+        members["groups"] = [one.groups for one in every]
     return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
 
 

@@ -66,6 +66,10 @@ def everyday(phrase: str, groups: str) -> str:
     said = re.sub(r"\b(?:leave|leaving)[ -](?:one|1)[ -]out\b|\bloo\b|\bjack-?knife\b", "rows deleted", said,
                   flags=re.IGNORECASE)
     said = _of_labels(said)
+    if not re.search(CELLS, said, re.IGNORECASE):
+        owned = re.search(rf"\b(?:{groups})\b", said, re.IGNORECASE) is not None
+        said = re.sub(r"\b(?:deletions|removals?)\b", "deleted" if owned else "rows deleted", said,
+                      flags=re.IGNORECASE)
     if re.search(rf"\b{ROWS}\b", said, re.IGNORECASE) and not re.search(CELLS, said, re.IGNORECASE):
         said = re.sub(rf"\b{GONE}\b", "deleted", said, flags=re.IGNORECASE)
     if re.search(rf"\b(?:{groups})\b", said, re.IGNORECASE):
@@ -111,8 +115,8 @@ def _of_labels(said: str) -> str:
     for pattern, plain in (
             (rf"\b{SLIPS} (?:in|of|among) (?:the |my |our )?{LABELS}\b", "labels wrong"),
             (rf"\b{LABELS}[ -]{SLIPS}\b", "labels wrong"),
-            (rf"\b{WRONG}[ -]{LABELS}\b", "labels wrong"), (r"\bwrong (?:annotations?|classes|labell?ing)\b",
-                                                           "labels wrong"),
+            (rf"\b{WRONG}[ -]{LABELS}\b", "labels wrong"), (
+                r"\bwrong (?:annotations?|class(?:es)?|labels?|labell?ings?)\b", "labels wrong"),
             (rf"\b(?:annotations?|classes|labels?) (?:(?:are|is|were|be) )?{WRONG}\b", "labels wrong"),
             (r"\bmislabell?ing\b", "mislabelled"), (r"\b(?:labell?ed|annotated) (?:wrong|wrongly|incorrectly)\b",
                                                     "labels wrong")):

@@ -188,12 +188,21 @@ def _above(x: Array) -> Array:
     return np.asarray(np.where(np.isnan(x), np.inf, np.nextafter(x, np.inf)))
 
 
-def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = None) -> LeaveOneOut:
+def leave_one_out(problem: Problem, X_eval: Any, *, groups: Any = None, progress: Progress | None = None,
+                  ) -> LeaveOneOut:
     """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
+        groups: none can be left out here; which of them flip a prediction others say.
+
+    Raises:
+        InputError: groups are given.
     """
+    if groups is not None:
+        raise InputError("groups", "given, and rows are left out one by one", "ask certify.stable_predictions(problem, "
+                         "X_new, delete=1, groups=…) which predictions some one group flips (.witness(13).groups), or "
+                         "certify.tolerated_changes(problem, X_new, 'delete', groups=…) how many groups each survives")
     tell_of_lost(problem, RowChange(False, 1, tuple(problem.rows)))
     with told(progress) as tell:
         return left_out(problem, X_eval, tell)

@@ -73,17 +73,20 @@ class ToleratedChanges:
         """The same; where ends lie apart also how many predictions survive how much, and which flips by fewest."""
         N = len(self.lower)
         if self._exact == N:
-            return repr(self)
+            return "\n  ".join([repr(self), *self._fewest()])
         half, most = int(np.sort(self.lower)[N // 2]), int(self.lower.max())
         counts = [count for count in sorted({1, half, most}) if count >= 1]
         survive = ", ".join(f"{int((self.lower >= count).sum())} any {count}" for count in counts)
-        lines = [repr(self), f"proved to survive, of {N}: {survive}"]
+        return "\n  ".join([repr(self), f"proved to survive, of {N}: {survive}", *self._fewest()])
+
+    def _fewest(self) -> list[str]:
+        """Which prediction flips by the fewest changes, where one that does was found."""
         fewest = int(self.upper.argmin())
-        if (rows := self.changed[fewest]) is not None:
-            count = int(self.upper[fewest]) + 1
-            by = f"{count} {self.unit[:-1] if count == 1 else self.unit}" if rows else "exact training alone"
-            lines.append(f"flips by fewest: prediction {fewest}, by {by}")
-        return "\n  ".join(lines)
+        if (rows := self.changed[fewest]) is None:
+            return []
+        count = int(self.upper[fewest]) + 1
+        by = f"{count} {self.unit[:-1] if count == 1 else self.unit}" if rows else "exact training alone"
+        return [f"flips by fewest: prediction {fewest}, by {by}"]
 
     @property
     def _exact(self) -> int:
@@ -152,6 +155,7 @@ def tolerated_changes(
         search = Search(head, relabels, rows, Budget(seconds), tell, tuple(CLASSES)) if together is None else (
             GroupSearch(head, together, Budget(seconds), tell, tuple(CLASSES)))
         search.run(count)
+        search.name_rows()
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
                             tuple(search.changed), problem.classes, called(search.head, problem.classes),
                             "rows" if together is None else "groups")

@@ -42,6 +42,11 @@ def heard(phrase: str, columns: Columns = HOUSES) -> tuple[str, Options]:
                                                              {"rows": (3,)}),
     ("typos in the labels", "labels-wrong", {}), ("a dozen labels incorrect", "labels-wrong", {"relabel": 12}),
     ("three annotation errors", "labels-wrong", {"relabel": 3}), ("5 noisy labels", "labels-wrong", {"relabel": 5}),
+    ("survive 3 wrong labels", "labels-wrong", {"relabel": 3}),
+    ("survive 3 labels wrong", "labels-wrong", {"relabel": 3}),
+    ("does my prediction survive any 3 deletions", "rows-deleted", {"delete": 3}),
+    ("any 2 customer deletions", "groups-deleted", {"many": 2}),
+    ("how many deletions does prediction 5 survive", "how-far", {"prediction": 5}),
     ("outliers", "which-rows", {}), ("explain prediction 3", "one-prediction", {"prediction": 3}),
 ])
 def test_everyday_words_are_read(phrase: str, slug: str, changed: dict[str, object]) -> None:
@@ -220,3 +225,25 @@ def test_an_amount_may_be_in_words_and_in_years_where_the_column_counts_them() -
 def test_an_option_is_written_as_it_is_given() -> None:
     with pytest.raises(InputError, match="^--targets-off: .* or leave out --targets-off$"):
         asked_for(["labels wrong"], Options(targets_off=off_of("2", "--targets-off")))
+
+
+@pytest.mark.parametrize(("phrase", "said"), [
+    ("1 row deleted and 1 label wrong", r"at once.*delete=1, relabel=1.*relabelled = 1"),
+    ("2 wrong labels and 1 row removed", r"at once.*delete=1, relabel=1.*relabelled = 1"),
+    ("which customers matter",
+     r"no question ranks users.*'1 user deleted' with --groups COLUMN.*witness\(13\)\.groups")])
+def test_what_no_question_is_about_says_what_answers_it(phrase: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        heard(phrase)
+
+
+def test_one_phrase_that_is_not_read_is_named_beside_what_the_others_are_read_as() -> None:
+    with pytest.raises(InputError, match="^--ask 'zebra': no question is called so .*read is '5 rows deleted' as 'rows "
+                       "deleted', '3 wrong labels' as 'labels wrong'"):
+        asked_for(["5 rows deleted", "zebra", "3 wrong labels"], Options())
+
+
+@pytest.mark.parametrize(("phrase", "said"), [("which customers matter", "--groups COLUMN"),
+                                              ("survive 5 deletions", "asks 'rows deleted'")])
+def test_explain_finds_what_people_ask(phrase: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", phrase]) == 0 and said in capsys.readouterr().out

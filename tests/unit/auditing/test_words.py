@@ -124,7 +124,7 @@ def test_words_of_which_nothing_is_made_are_refused(phrase):
     ("any 3 features deleted", "no columns"), ("2 columns left out", "no columns"),
     ("how many users until it changes", "no question"), ("3 users wrong labels", "groups=users"),
     ("delete row 10003", "--rows 3,17"), ("forget record #7", "--rows 3,17"), ("label 5 wrong", "names one"),
-    ("which features matter", "means nothing there"), ("which users matter", "means nothing there")])
+    ("which features matter", "means nothing there"), ("which users matter", "no question ranks users")])
 def test_what_is_counted_is_rows_and_labels(phrase: str, cure: str) -> None:
     with pytest.raises(InputError, match=cure):
         asked_for([phrase], Options())

@@ -475,3 +475,14 @@ def test_evaluation_rows_that_are_refused() -> None:
     net[0].weight.data.fill_(2.0)
     with pytest.raises(InputError, match="X_eval, row 3: features that are NaN or infinite"):
         stable_predictions(problem_of(net, images, labels), far, delete=1)
+
+
+def test_a_loss_that_nobody_stated_is_said_where_others_fit_the_last_layer() -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3)).eval()
+    X, y = np.arange(24.0).reshape(12, 2) / 24, np.arange(12) % 3
+    with pytest.warns(UserWarning, match="loss: not stated, and taken for cross_entropy.*one_vs_rest, squared_hinge"):
+        assert from_module(net, X, y, weight_decay=0.01).loss == "cross_entropy"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_module(net, X, y, loss="cross_entropy", weight_decay=0.01)

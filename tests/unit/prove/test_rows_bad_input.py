@@ -139,3 +139,15 @@ def test_of_three_classes_one_that_vanishes_is_never_predicted() -> None:
     three = np.where(np.arange(20) == 3, 2, Y)
     with pytest.warns(UserWarning, match="a label has 1 row, and any 1 may be deleted: scikit-learn then fits the ot"):
         asked(RC(), y=three, delete=1)()
+
+
+def test_how_far_amounts_move_is_public_and_named_where_a_threshold_is_missing() -> None:
+    import certify
+
+    assert "prediction_change" in certify.__all__ and "prediction_change" in dir(certify)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    y = X @ [1.0, 2.0]
+    ridge = certify.from_sklearn(pytest.importorskip("sklearn.linear_model").Ridge().fit(X, y), X, y)
+    with pytest.raises(certify.InputError, match=r"how far amounts move certify\.prediction_change\(problem, X_new, del"):
+        certify.stable_predictions(ridge, X, delete=1)

@@ -323,7 +323,9 @@ def ask(
 def _flips(head: Head, labels: Labels, r: Tolerated, at: Ints, budget: Budget) -> Flips:
     """For points that tolerate less the fewest rows that flip them, each proved by the outputs of its refit."""
     assert head.codes is not None
-    found, waiting = Found(head), np.array(sorted(r.hardest), dtype=np.int64)
+    # fewest rows first: what such a change flips besides needs no fewer
+    fewest = sorted(r.hardest, key=lambda j: (len(r.hardest[j].rows), j))
+    found, waiting = Found(head), np.array(fewest, dtype=np.int64)
     for t in waiting:
         if budget.left() <= 0:
             break

@@ -54,6 +54,12 @@ def test_the_exact_number_lies_between_the_ends(seed: int, kind: str) -> None:
             assert not (flips and found.lower[i] >= m)
         assert -1 <= found.lower[i] <= found.upper[i] <= 7
         changed = found.changed[i]
+        if kind == "relabel":  # one sort knows the number, and so which rows
+            assert changed is not None or found.upper[i] == 7
+            other = [[-row[0]] if r in (changed or ()) else row for r, row in enumerate(y)]
+            W = refit(phi, other, 7 * problem.weight_decay, decayed)
+            assert changed is None or (len(changed) == found.upper[i] + 1 and W is not None
+                                       and margin(W, point, today) < 0)
         if kind == "delete" and changed is not None:
             kept = [r for r in range(7) if r not in changed]
             W = refit([phi[r] for r in kept], [y[r] for r in kept], 7 * problem.weight_decay, decayed)
@@ -127,7 +133,8 @@ def test_it_is_shown_over_the_number_of_rows() -> None:
      "ToleratedChanges(median -1 to 4 rows deleted, exact for 1 of 2 predictions)\n  proved to survive, of 2: 0 any 1\n"
      "  flips by fewest: prediction 0, by exact training alone"),
     ([2, 2], [2, 2], ((1, 2, 3), (1, 2, 4)),
-     "ToleratedChanges(median 2 to 2 rows deleted, exact for 2 of 2 predictions)")])
+     "ToleratedChanges(median 2 to 2 rows deleted, exact for 2 of 2 predictions)\n"
+     "  flips by fewest: prediction 0, by 3 rows")])
 def test_what_is_printed_can_be_used(lower, upper, changed, said) -> None:
     found = ToleratedChanges(np.array(lower), np.array(upper), "delete", cast(Any, None), changed)
     assert str(found) == said and "\n" not in repr(found)

@@ -54,6 +54,7 @@ class Search:
         methods: those that may be used; as a rule those that certificates state.
 
     Attributes:
+        exact: name of the method that knew all numbers at once; "": none did.
         by_rows: whether rows are counted, as methods count that know all numbers at once.
     """
 
@@ -68,7 +69,7 @@ class Search:
         self.changed: list[tuple[int, ...] | None] = [None] * N
         self.flips: dict[int, Flip] = {}
         self.parts: list[Part] = []
-        self.exact = False
+        self.exact = ""
         self.tried, self.cut = 0, False
         known = head.today >= 0
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
@@ -100,11 +101,11 @@ class Search:
         if not len(at):
             return False
         found = self._survey(at, count, proofs.share(TURN).left(), self.methods)
-        for part in found.parts.values():
+        for name, part in found.parts.items():
             if part.tolerated is not None and self.by_rows:
                 low, high = part.tolerated
                 self.lower[at], self.upper[at] = np.maximum(self.lower[at], low), np.minimum(self.upper[at], high)
-                self.exact = True
+                self.exact = name
                 return False
         self.lower[at[found.proved]] = count
         self.parts.append(Part(count, at, found))
@@ -132,6 +133,13 @@ class Search:
                 continue
             self._survey(open_, count, left * max(BEYOND, 1 / (len(counts) - place)), ())
 
+    def name_rows(self) -> None:
+        """Where one sort gave every number: the rows that flip each prediction, as far as time goes."""
+        at = np.array([i for i, rows in enumerate(self.changed) if rows is None and self.head.today[i] >= 0
+                       and self.upper[i] < self.units], dtype=np.int64)
+        if self.exact and len(at):
+            self._survey(at, int(self.upper[at].max()) + 1, self.limit.left() * TURN, (self.exact,))
+
     def _survey(self, at: Whole, count: int, seconds: float, methods: tuple[str, ...]) -> Survey:
         """The survey of some predictions; what flips one of them is kept, where it has the fewest rows."""
         part = replace(self.head, points=self.head.points[at], points_rad=self.head.points_rad[at])
@@ -147,7 +155,8 @@ class Search:
                 self._take(i, Flip(flips.rows[a][there], flips.codes[a][there], flips.weights[a]))
 
     def _take(self, i: int, flip: Flip) -> None:
-        if self.size(flip.rows) - 1 < self.upper[i]:
+        fewer = self.size(flip.rows) - 1 - int(self.upper[i])
+        if fewer < 0 or (not fewer and self.changed[i] is None):
             self.flips[i] = flip
             self.upper[i], self.changed[i] = self.size(flip.rows) - 1, tuple(sorted(flip.rows.tolist()))
 
