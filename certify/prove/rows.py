@@ -19,7 +19,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
-from certify.prove.changed.fewer_groups import SHARE, named, without_idle
+from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, tell_of_classes
@@ -38,6 +38,7 @@ from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.searches.methods import CLASSES
 from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.head.rows.tolerance.fewer_groups import SHARE, without_idle
 from certify.theorems.jobs import among
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}

@@ -80,8 +80,10 @@ def _logistic(estimator: Any, y: Array, n: int) -> Linear:
     refuse(p, dual=(False,), warm_start=(False, True), refit=(True,))
     ratios = {r for r in np.ravel(getattr(estimator, "l1_ratio_", p.get("l1_ratio"))).tolist() if r}
     if p.get("penalty") not in ("l2", "deprecated") or ratios:
-        ratio = f"{max(ratios)!r}" if ratios else f"{p.get('l1_ratio')!r}"
-        raise InputError("penalty", f"{p.get('penalty')!r}, l1_ratio {ratio}", "fit with the l2 penalty")
+        ratio, penalty = max(ratios, default=p.get("l1_ratio")), p.get("penalty")
+        if penalty == "deprecated":  # scikit-learn from 1.8 on says it by l1_ratio alone
+            penalty = "l1" if ratio == 1 else "elasticnet"
+        raise InputError("penalty", f"{penalty!r}, l1_ratio {ratio!r}", "fit with the l2 penalty (l1_ratio=0)")
     C, several = strength("C", C), len(estimator.classes_) > 2
     liblinear = p["solver"] == "liblinear"
     if liblinear and p["fit_intercept"] and p["intercept_scaling"] != 1:

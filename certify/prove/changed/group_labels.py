@@ -54,6 +54,16 @@ def group_numbers(groups: Any, n: int) -> Labels:
     return np.asarray([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
 
 
+def named(groups: Any, n: int, rows: tuple[int, ...]) -> tuple[Any, ...]:
+    """The names of the groups of rows, each once, in the order of the rows.
+
+    >>> named(["b", "a", "b"], 3, (0, 1, 2))
+    ('b', 'a')
+    """
+    labels = labels_of(groups, n)
+    return tuple(dict.fromkeys(labels[row] for row in rows))
+
+
 def labels_of(groups: Any, n: int) -> list[Any]:
     """The labels of the rows as they were given, one for each.
 

@@ -63,7 +63,8 @@ def test_predictions_are_those_of_the_estimator() -> None:
 
 @pytest.mark.parametrize(("estimator", "said"), [
     (LR(C=np.inf), "C: inf; fit with a finite C"),
-    (LR(l1_ratio=0.5, solver="saga", max_iter=9), "l1_ratio 0.5; fit with the l2 penalty"),
+    (LR(l1_ratio=0.5, solver="saga", max_iter=9), "penalty: 'elasticnet', l1_ratio 0.5; fit with the l2 penalty"),
+    (LR(l1_ratio=1.0, solver="saga", max_iter=9), "penalty: 'l1', l1_ratio 1.0; fit with the l2 penalty"),
     (LR(solver="liblinear", intercept_scaling=2.0), "solver: liblinear with a scaled intercept"),
     (RC(alpha=0.0), "alpha: 0.0; fit with an alpha above 0"), (Ridge(alpha=0.0), "alpha: 0.0"),
     (Ridge(positive=True), "positive: True"),

@@ -1,14 +1,12 @@
-"""Changes of groups that flip predictions, without the groups that are not needed; what these are called."""
+"""Changes of groups that flip predictions, without the groups that are not needed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.prove.changed.group_labels import labels_of
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
@@ -20,16 +18,6 @@ from certify.theorems.head.rows.survey import Survey
 
 SHARE = 0.1
 """Of the time that was given: for dropping groups where nothing else is left of it."""
-
-
-def named(groups: Any, n: int, rows: tuple[int, ...]) -> tuple[Any, ...]:
-    """The names of the groups of rows, each once, in the order of the rows.
-
-    >>> named(["b", "a", "b"], 3, (0, 1, 2))
-    ('b', 'a')
-    """
-    labels = labels_of(groups, n)
-    return tuple(dict.fromkeys(labels[row] for row in rows))
 
 
 def without_idle(head: Head, change: GroupChange, found: Survey, budget: Budget) -> Survey:
