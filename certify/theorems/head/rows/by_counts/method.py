@@ -5,7 +5,6 @@ For every pair of numbers of deleted rows, by label, the weights are known, and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -74,63 +73,30 @@ class ByCounts(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay in every case, and rows it met whose change flips a point."""
-        found, kept = Found(head), dict[tuple[int, int], Grown]()
+        found, late, trees = Found(head), False, list[tuple[Case, Tree]]()
         whole = proposed(lambda: unchanged_refit(head))
         if whole is None:
             return None
         proved = todo & (labels_at(head, whole) == head.today)
-        waiting = list(cases(head, change))[::-1]  # fewest rows first: others have what these leave
-        for again in (False, True):  # those whose share ended have all that nobody used
-            parts = [needs(head, change, case) for case in waiting]
-            for at, case in enumerate(waiting):
-                part = 1.0 if again else (1.0 / len(parts[at:]) + parts[at] / sum(parts[at:])) / 2
-                own = budget.share(part)
-                before = kept.get(case.gone)
-                if not proved.any() or (before is not None and own.left() <= before.had):
-                    continue
-                one = grown(head, case, proved, own)
-                if one is None:
-                    return None
-                collect(found, one.tree, case.change)
-                kept[case.gone] = one if before is None or one.stay.sum() > (before.stay & proved).sum() else before
-                proved &= one.stay | (one.late and not again)
-            waiting = [case for case in waiting if case.gone in kept and kept[case.gone].late]
-        proved = np.logical_and.reduce([proved, *(one.stay for one in kept.values())])
-        late, trees = bool(waiting), [(one.case, one.tree) for one in kept.values()]
+        waiting = list(cases(head, change))
+        for at, case in enumerate(waiting):
+            if not proved.any():
+                break
+            weights, e = scaled(case.weights)
+            mu = tuple(float(np.ldexp(part, -e)) for part in case.mu)
+            if any(np.ldexp(small, e) != part for small, part in zip(mu, case.mu, strict=True)):
+                return None
+            s, points = sums_of(head, case.change, weights, (mu[0], mu[1]))
+            own = budget.share(1.0 / (len(waiting) - at))
+            tree = Tree(s, points, own.left, follow=following(head, case.gone))
+            proved &= tree.run(case.change.count, proved.copy(), np.array(case.change.rows, np.int64))
+            collect(found, tree, case.change)
+            trees.append((case, tree))
+            late |= own.left() <= 0.0
         arrays = {f"{case.gone[0]}-{case.gone[1]}.box_tree.{name}": array for case, tree in trees if proved.any()
                   for name, array in tree.arrays(proved, case.change.count).items()}
         arrays |= {"weights": whole.ravel()} if proved.any() else {}
         return Part(self.name, proved, arrays, found.flips(), late=late)
-
-
-@dataclass(frozen=True, eq=False)
-class Grown:
-    """A tree for a case.
-
-    Attributes:
-        case, tree: which.
-        stay: `(N,)` the points that stay in it.
-        had: seconds that there were for it.
-        late: whether they ended before it had.
-    """
-
-    case: Case
-    tree: Tree
-    stay: Mask
-    had: float
-    late: bool
-
-
-def grown(head: Head, case: Case, points: Mask, budget: Budget) -> Grown | None:
-    """The tree of a case; None where its decay is no float in its unit."""
-    weights, e = scaled(case.weights)
-    mu = (float(np.ldexp(case.mu[0], -e)), float(np.ldexp(case.mu[1], -e)))
-    if any(np.ldexp(small, e) != part for small, part in zip(mu, case.mu, strict=True)):
-        return None
-    s, oriented = sums_of(head, case.change, weights, mu)
-    tree = Tree(s, oriented, budget.left, follow=following(head, case.gone))
-    stay = np.asarray(tree.run(case.change.count, points.copy(), np.array(case.change.rows, np.int64)))
-    return Grown(case, tree, stay, budget.seconds, budget.left() <= 0.0)
 
 
 def labels_at(head: Head, whole: Array) -> Whole:
@@ -143,7 +109,7 @@ def labels_at(head: Head, whole: Array) -> Whole:
 
 
 def cases(head: Head, change: RowChange) -> Iterator[Case]:
-    """Every way in which 1 to `count` rows fall on the two labels; most rows first.
+    """Every way in which 1 to `count` rows fall on the two labels; most rows first, as they decide least.
 
     Divided by `n'/(2n'_0n'_1)` the weights `n'/(2n'_y)` are `n'_0n'_1/n'_y`: the whole number of the other label.
     """
@@ -161,13 +127,6 @@ def cases(head: Head, change: RowChange) -> Iterator[Case]:
             mid = float(unit)
             weights = np.where(head.label == 0, float(left[1]), float(left[0]))
             yield Case(gone, RowChange(False, size, rows), weights, (mid, fp.up(abs(Fraction(mid) - unit))))
-
-
-def needs(head: Head, change: RowChange, case: Case) -> float:
-    """About in what ratio trees take time, by the numbers of their choices; half of the time is shared by it."""
-    assert head.label is not None
-    of = np.bincount(head.label[list(change.rows)], minlength=2).tolist()
-    return math.sqrt(math.prod(map(math.comb, of, case.gone)))
 
 
 def following(head: Head, gone: tuple[int, int]) -> Callable[[Sequence[int], Whole], Whole]:

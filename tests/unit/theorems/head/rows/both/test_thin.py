@@ -11,11 +11,13 @@ import pytest
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.both_refits.method import BothRefits
 from certify.theorems.head.rows.both_squared import method as squared
 from certify.theorems.head.rows.both_squared.base import base_of
 from certify.theorems.head.rows.both_squared.method import BothSquared
 from certify.theorems.head.rows.both_sums import tree
+from certify.theorems.head.rows.both_sums.method import BothSums
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method
 from certify.theorems.head.rows.step_sums import search
@@ -176,3 +178,10 @@ def test_a_contrast_that_is_no_larger_than_its_error_proves_nothing(monkeypatch:
     monkeypatch.setattr(squared, "one_of", lambda *args: replace(one := own(*args), ez=abs(one.z)))
     part = BothSquared().prove(head, change, head.today >= 0, Budget())
     assert part is not None and stays.any() and not part.proved.any()
+
+
+def test_sums_of_refits_are_not_for_balanced_weights() -> None:
+    head = drawn_head(np.random.default_rng(5), "logistic", n=12)
+    weighed = replace(head, weights=RowWeights(np.ones(head.n), None, True))
+    change = BothChange(1, 1, tuple(range(head.n)))
+    assert not BothSums().able(head, change) and "balanced" in BothSums().able(weighed, change)

@@ -169,18 +169,3 @@ def test_weights_of_labels_stay_with_rows_left_out(balanced: bool) -> None:
     assert "box_tree" in survey(head, some, 60.0, methods=("box_tree",)).parts
     rounded = replace(head, weights=replace(head.weights, rows=np.full(head.n, 1.1)))
     assert settled(rounded, some) is rounded
-
-
-def test_time_that_easy_cases_leave_goes_to_hard_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hardest case had a share as large as any other, went first, and nothing was proved where it was too short."""
-    head, had = uneven(3), list[tuple[int, float]]()
-
-    def run(tree: by_counts.Tree, k: int, todo: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        had.append((k, tree.left()))
-        return todo
-
-    monkeypatch.setattr(by_counts.Tree, "run", run)
-    change = any_rows(head, 3, False)
-    ByCounts().prove(head, change, np.ones(len(head.points), dtype=bool), Budget(1000.0))
-    assert [k for k, _ in had] == sorted(k for k, _ in had) and had[-1][1] > 990.0
-    assert had[0][1] < 1000.0 / len(had)
