@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
+from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
@@ -29,6 +29,9 @@ from certify.theorems.head.rows.searches.stopped import Stopped, hardly
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
+
+HEAVY: Final = ("every_choice",)
+"""Those whose certificates take far longer to check than to make: in calls alone they go first by their time."""
 
 REFITS, CHOICES = ("enumeration", "every_choice"), "softmax_labels"
 """Methods that refit every choice; and one that looks at each, and leaves little to them."""
@@ -277,10 +280,10 @@ def leading(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]
     def leads(name: str) -> bool:
         asked = _method(name).takes(change)
         near = head if seen is None or name not in REFITS else seen.head
-        return not isinstance(asked, str) and (
-            _method(name).complete(head, asked) or _method(name).sure(near, asked, budget.left()))
+        return not isinstance(asked, str) and (_method(name).complete(head, asked) or (
+            (calls or name not in HEAVY) and _method(name).sure(near, asked, budget.left())))
 
-    found: set[str] = set()
+    calls, found = not set(UNCHECKED).isdisjoint(methods), set[str]()
     for name in CLASSES:
         # to measure refits of every choice some are made, which is for nothing where few points are left to them
         if name in methods and not (name in REFITS and CHOICES in found) and leads(name):

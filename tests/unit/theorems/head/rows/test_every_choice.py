@@ -7,9 +7,12 @@ import pytest
 
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.searches.methods import CLASSES
-from certify.theorems.head.rows.survey import survey, vanishing
+from certify.theorems.head.rows import every_choice
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES
+from certify.theorems.head.rows.survey import leading, survey, vanishing
 from tests.effort import FULL, turn
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head
@@ -93,8 +96,18 @@ def test_what_contains_a_change_proves_it():
 def test_a_class_that_may_vanish_is_said():
     head = drawn_head(np.random.default_rng(4), "logistic", n=5, free=True)
     rows = tuple(np.flatnonzero(head.label == 1).tolist())
-    from certify.systems.head.rows.changes.groups import GroupChange
-
     others = tuple((int(i),) for i in np.flatnonzero(head.label == 0))
     found = survey(head, GroupChange(False, 1, (rows, *others)), 4.0)
     assert not found.proved.any() and any("class 1 has" in why for why in found.reasons)
+
+
+@pytest.mark.parametrize(("loss", "calls", "seconds", "leads"), [
+    ("squared", True, 60.0, True), ("squared", True, 0.0, False),
+    ("squared", False, 60.0, False),  # a certificate of all refits takes far longer to check than to make
+    ("logistic", True, 60.0, False)])
+def test_refits_of_groups_with_the_squared_loss_lead_in_calls_with_time(monkeypatch, loss, calls, seconds, leads):
+    monkeypatch.setattr(every_choice, "FEW", 0)
+    head = drawn_head(np.random.default_rng(3), loss, n=12)
+    change = GroupChange(False, 2, tuple((i, i + 1) for i in range(0, 12, 2)))
+    first = leading(head, change, Budget(seconds), tuple(CLASSES) if calls else CHECKED)
+    assert ("every_choice" in first) == leads
