@@ -149,5 +149,5 @@ def test_how_far_amounts_move_is_public_and_named_where_a_threshold_is_missing()
     X = rng.normal(size=(12, 2))
     y = X @ [1.0, 2.0]
     ridge = certify.from_sklearn(pytest.importorskip("sklearn.linear_model").Ridge().fit(X, y), X, y)
-    with pytest.raises(certify.InputError, match=r"how far amounts move certify\.prediction_change\(problem, X_new, del"):
+    with pytest.raises(certify.InputError, match=r"how far amounts move certify\.prediction_change\(problem"):
         certify.stable_predictions(ridge, X, delete=1)

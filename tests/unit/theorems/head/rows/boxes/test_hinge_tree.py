@@ -15,7 +15,10 @@ from sklearn.svm import LinearSVC
 
 import certify
 from certify.check.theorems.head.rows import box_tree as checked
-from certify.check.theorems.head.rows.boxes.ends.flat import FlatEnd
+from certify.check.theorems.head.rows.boxes import stated
+from certify.check.theorems.head.rows.boxes.ends.flat import FlatEnd, distance
+from certify.check.theorems.head.rows.boxes.trap import centre as checked_centre
+from certify.check.theorems.head.rows.losses.on_slabs import ON_SLABS as CHECKED
 from certify.finders.head import boxes
 from certify.format.refusal import Invalid
 from certify.rigor.fp import U
@@ -161,6 +164,8 @@ def test_what_a_checker_refuses(relabels: bool, count: int) -> None:
     if len(arrays["hot"]):
         assert refuses({"numbers": np.minimum(arrays["numbers"], 0)}) or (arrays["box"] == 0).any()
     assert refuses({"second": np.zeros((len(arrays["second"]) or 1, len(proved)))})
+    with pytest.raises(Invalid, match="so many rows of each kind"):
+        checked.proved(twin(head, change), stored(arrays), "claim", proved.tolist(), lambda out, rows: rows)
 
 
 def test_no_bend_of_another_loss_is_taken_for_that_of_the_hinge() -> None:
@@ -233,6 +238,57 @@ def test_a_box_on_which_all_points_rest_is_stated(monkeypatch: pytest.MonkeyPatc
     task = Task(-1, 0, (), np.arange(head.n), 2, live, c.w, 0)
     tree._children(node, c, order, live, task, after, [(box, need, np.full(len(points), -1.0))], box.h)
     assert len(node.boxes) == 1 and (node.h == need).all()
+
+
+def test_weights_beside_the_minimiser_hide_no_row_that_pulls() -> None:
+    """Prover and checker: rows below 1 at the minimiser pull wherever the centre lies, and with another label all."""
+    loss, hidden = CHECKED[1], 0
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 73])
+        head = hinge_head(rng, weights=bool(seed % 2))
+        rows = list(range(head.n))
+        s, _ = oriented(head, RowChange(False, 1, tuple(rows)))
+        w = minimum(s.S, s.whole, 4.0 * float(s.decay.max())).astype(float)
+        below = set(np.flatnonzero(s.S @ w < 1.0 - 1e-9).tolist())
+        for size in (0.0, 1e-3, 0.1, 1.0):
+            near = w + size * rng.normal(size=len(w))
+            hidden += len(below - set(np.flatnonzero(s.S @ near < 1.0).tolist()))
+            assert below <= set(np.flatnonzero(pulling(centre(s, s.whole, near))).tolist())
+            with ctx.workprec(64):
+                for relabels in (False, True):
+                    seen = stated.oriented(twin(head, RowChange(relabels, 1, tuple(rows))), "claim", loss)[0]
+                    c = checked_centre(seen, [], near.tolist(), loss)
+                    assert below <= set(found := FlatEnd(c).pulling(rows)) and (found == rows or not relabels)
+                    assert np.linalg.norm(near - w) <= float(distance(c)) * (1 + 1e-9) + 1e-12
+    assert hidden > 10
+
+
+def test_a_row_that_pulls_and_is_hot_for_other_points_alone_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hot rows count as far as a point's number says, whatever else a node holds."""
+    monkeypatch.setattr(FlatTree, "box", lambda *args, **names: None)
+    head, change, *_ = some(False, 2)
+    part = BoxTree().prove(head, change, head.today >= 0, Budget())
+    assert part is not None and part.proved.any() and not len(part.arrays["box"])
+    arrays = dict(part.arrays)
+    assert followed(head, change, arrays, part.proved) == part.proved.tolist()
+    for less in (1, int(arrays["numbers"].max())):
+        assert not any(followed(head, change, arrays | {"numbers": arrays["numbers"] - less}, part.proved))
+
+
+def test_leaves_say_nothing_of_no_change_at_all() -> None:
+    """Without one row a point stays, and with all of them it lies on the other side, where `V` does not put it."""
+    head = replace(
+        hinge_head(np.random.default_rng(0)), phi=np.array([[1.0], [-3.0]]), phi_rad=np.zeros(2), Y=np.ones((2, 1)),
+        label=np.ones(2, np.int64), V=np.ones((1, 1)), decayed=np.ones(1, bool), points=np.ones((1, 1)),
+        points_rad=np.zeros(1), weight_decay=0.5)
+    change, none, zero = RowChange(False, 1, (1,)), np.zeros(0, np.int64), np.zeros(1, np.int64)
+    arrays: Arrays = {
+        "parent": zero - 1, "branch": zero, "weights": np.array([[-2.0 / 11.0]]), "hot_count": zero, "hot": none,
+        "numbers": np.zeros((0, 1), np.int64), "box_count": zero, "box": none, "slabs": np.zeros((0, 2), np.int64),
+        "leaf_count": zero + 1, "leaf": zero + 1, "leaf_weights": np.array([[0.5]])}
+    assert followed(head, change, arrays, np.ones(1, bool)) == [False]
+    part = BoxTree().prove(head, change, head.today >= 0, Budget())
+    assert part is not None and not part.proved.any()
 
 
 def test_a_free_intercept_several_outputs_and_other_losses_are_refused() -> None:
