@@ -63,6 +63,18 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
     return w
 
 
+def near_inverse(H: Array) -> Array:
+    """An inverse in floats, of what has none there one that is not large: rows are put in order by it.
+
+    >>> near_inverse(np.array([[4.0, 4.0], [4.0, 4.0]])).round(6).tolist(), near_inverse(np.array([[4.0]])).tolist()
+    ([[0.0625, 0.0625], [0.0625, 0.0625]], [[0.25]])
+    """
+    try:
+        return np.asarray(np.linalg.inv(H))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(H, hermitian=True))
+
+
 def _hessian(s: Sums, weights: Array) -> Array:
     """`Σ w_i s_i s_iᵀ` in single precision, from roots: half of the products are enough then."""
     R = s.short * np.sqrt(np.maximum(weights, 0.0)).astype(np.float32)[:, None]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.finders.head import boxes
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.parts import dot_parts, products
@@ -83,6 +84,13 @@ def distances(of: Refit, W: Array) -> Array:
 
     For the squared hinge, `p = ¼ max(0, 1 − t)`: what a margin is off by counts in rows alone that may be below 1.
     """
+    with np.errstate(invalid="ignore", over="ignore"):
+        long, mu = _lengths(of, W), strength(of.s)
+        return np.asarray(long / mu * RAISE if mu > 0.0 else np.full(len(W), np.inf))
+
+
+def _lengths(of: Refit, W: Array) -> Array:
+    """`(r,)` upper bounds of `|∇|`; infinite where it is no number."""
     s = of.s
     (counts, T), off = of.at(W), margin_errors(s, W)
     lack = np.maximum(1.0 - T, 0.0)
@@ -94,9 +102,10 @@ def distances(of: Refit, W: Array) -> Array:
     P = of.pulled(P)
     G = s.decay * W - products(P, s.S.T)
     error = (error + (4.0 * U * s.decay + s.decay_off) * np.abs(W) + 2.0 * U * np.abs(G)) * RAISE + TINY
-    long = fp.row_norms((np.abs(G) + error) * RAISE)
-    mu = strength(s)
-    return np.asarray(long / mu * RAISE if mu > 0.0 else np.full(len(W), np.inf))
+    high, long = (np.abs(G) + error) * RAISE, np.full(len(W), np.inf)
+    known = np.asarray(np.isfinite(high).all(axis=1))
+    long[known] = fp.row_norms(high[known])
+    return long
 
 
 def stays(of: Refit, W: Array, points: Array) -> NDArray[np.bool_]:
@@ -111,17 +120,17 @@ def stays(of: Refit, W: Array, points: Array) -> NDArray[np.bool_]:
 
 def pulling(c: Centre) -> NDArray[np.bool_]:
     """`(n,)` rows whose margin at the minimiser near a centre may be below 1: to delete others moves nothing."""
-    s, W = c.sums, c.w[None, :]
-    off, far = margin_errors(s, W)[0], float(distances(Refit(s, c.kept, None), W)[0])
+    s, W, of = c.sums, c.w[None, :], Refit(c.sums, c.kept, None)
+    t, off, far = of.at(W)[1][0], margin_errors(s, W)[0], float(distances(of, W)[0])  # margins in parts, as off is
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(~(c.at.t - 1.0 > 2.0 * ROOM * (off + s.norms * far)) & (c.kept > 0.0))
+        return np.asarray(~(t - 1.0 > 2.0 * ROOM * (off + s.norms * far)) & (c.kept > 0.0))
 
 
 def refits(c: Centre, rows: Rows) -> Array:
     """Proposals `(r, p)` for the minimisers after the change of one of the rows each: where Newton's method ends."""
     s, p = c.sums, len(c.w)
     H = (s.S.T * (c.kept * c.at.D)) @ s.S + np.diag(s.decay)
-    Z = s.S[rows] @ np.linalg.inv(H)
+    Z = s.S[rows] @ boxes.near_inverse(H)
     own = np.einsum("ij,ij->i", Z, s.S[rows])
     D, pull = (c.kept * c.at.D)[rows], (c.kept * c.at.p)[rows]
     if s.relabels:  # the other label pulls with ¼(1 + t), as long as that is above 0
@@ -148,7 +157,10 @@ def _newton(of: Refit, W: Array) -> Array:
             break
         squares = (s.S[bent, :, None] * s.S[bent, None, :]).reshape(len(bent), p * p)
         H = ((0.25 * counts * on)[:, bent] @ squares).reshape(-1, p, p) + np.diag(s.decay)
-        Y = np.linalg.solve(H, G[:, :, None])[:, :, 0]
+        try:
+            Y = np.linalg.solve(H, G[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError:  # a decay that is lost beside the rows: what is there is judged
+            break
         W[live] -= Y
         live = live[(Y * Y).sum(axis=1) > SETTLED * SETTLED * (W[live] * W[live]).sum(axis=1)]
         if not len(live):

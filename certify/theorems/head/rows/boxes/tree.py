@@ -97,7 +97,7 @@ class Tree(Turns):
         """The free rows, the hottest first, and for each of them weights near the minimiser after its change."""
         S = c.sums.S
         H = (S.T * (c.kept * c.at.D)) @ S + np.diag(self.sums.decay)
-        SX = S @ np.linalg.inv(H)
+        SX = S @ boxes.near_inverse(H)
         own = np.einsum("ij,ij->i", SX, S)
         pull = np.ones(len(S)) if c.sums.relabels else c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
         pull = pull * self.sums.whole
@@ -175,7 +175,8 @@ class Tree(Turns):
             return []
         for one in list(kept):  # what the others do as well, or none of the points rests on, is not stated
             others = [needs for box, needs, _ in kept if box is not one[0]]
-            if (np.min([need if one[0].h > need.max() else np.full(len(need), n + 1), *others], axis=0) <= need).all():
+            without = need if one[0].h > need.max() else np.full(len(need), len(order) + 1)
+            if (np.min([without, *others], axis=0) <= need).all():
                 kept.remove(one)
         node.boxes, node.second = [box.stated() for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
@@ -207,7 +208,8 @@ class Tree(Turns):
         """The needs of points by the first or the second order, and for those of the second its λ, (N,)."""
         need, shares = self.needs(box, order, self.points[live]), np.full(len(self.points), -1.0)
         slabs = Slabs(*decoded(box.codes))
-        plain = box.c.sums.weights is None  # the second order is for rows that count the same
+        # the second order is for losses whose bends it knows and rows that count the same
+        plain = box.c.sums.weights is None and box.c.sums.loss.bends
         parts = second(box.c, slabs, box.found, box.free, box.k) if plain and (need > box.h).any() else None
         for at in np.flatnonzero(need > box.h):
             if parts is None or self.left() < 0.0:
