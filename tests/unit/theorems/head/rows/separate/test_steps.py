@@ -82,3 +82,12 @@ def test_a_row_that_only_adds_takes_nothing() -> None:
     one = Lost(np.ones(2), np.full((2, 3), -0.5), np.zeros(2))
     for kinds in ({(True, True): np.ones(3, bool)}, {(True, False): np.ones(3, bool), (False, True): np.ones(3, bool)}):
         assert (gains(one, one, kinds) == 0.0).all()
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_a_point_needs_what_its_worst_other_output_needs(turned: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, root = search()
+    much = np.array([[2.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    told = [(np.zeros(1, np.int64), [(np.ones(1), part * much)]) for part in (1.0, 0.0)][::turned]
+    monkeypatch.setattr(Tree, "_pairs", lambda *args: iter(told))
+    assert it._counted(root, np.arange(9), 0, [], np.zeros(1, np.int64), False).tolist() == [3]
