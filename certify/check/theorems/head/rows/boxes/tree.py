@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.boxes.codes import slabs
-from certify.check.theorems.head.rows.boxes.ends.base import End, Leaves
+from certify.check.theorems.head.rows.boxes.ends.base import End
+from certify.check.theorems.head.rows.boxes.ends.bent import BentEnd
 from certify.check.theorems.head.rows.boxes.ends.flat import FlatEnd
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
-from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base, leaves
-from certify.check.theorems.head.rows.boxes.many_leaves import AT_ONCE as WHOLE
-from certify.check.theorems.head.rows.boxes.many_leaves import many
 from certify.check.theorems.head.rows.boxes.margins import Margins, Points
 from certify.check.theorems.head.rows.boxes.second import Second
-from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.check.theorems.head.rows.losses.on_slabs import LOGISTIC, Logistic, OnSlabs, SquaredHinge
 from certify.format.refusal import Invalid
@@ -205,67 +201,5 @@ def last_level(node: Node, place: Place, c: Centre, part: Points, live: list[int
     return [live[at] for at in sorted(open_)]
 
 
-def refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
-             known: Base | None = None) -> set[int]:
-    """The points that a leaf they need does not prove."""
-    return _refused(node.leaves, c, e, rows, needed, known)
-
-
-class BentEnd(End):
-    """Of the logistic loss: every row moves the minimiser, and one inverse serves all leaves."""
-
-    @cached_property
-    def b(self) -> Base | None:
-        """The inverse Hessian."""
-        return base(self.c)
-
-    def pulling(self, free: list[int]) -> list[int]:
-        """All of them."""
-        return free
-
-    def alone(self, e: Points, wanted: list[int]) -> list[bool]:
-        """By the inverse at the centre."""
-        return alone(self.c, e, wanted, self.b)
-
-    def open(self, free: list[int], e: Points) -> dict[int, list[int]]:
-        """Rows that one step does not prove, of deletions of rows that count the same."""
-        s = self.c.sums
-        if self.b and not s.relabels and s.weights is None:
-            return Singles(self.b, free, e).open()
-        return {i: list(range(len(e.rows))) for i in free}
-
-    def refused(self, leaves: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
-        """By the inverse at the centre, or one of its own."""
-        return _refused(leaves, self.c, e, rows, needed, self.b)
-
-
 ENDS: Mapping[type[OnSlabs], type[End]] = {Logistic: BentEnd, SquaredHinge: FlatEnd}
 """What is proved at minimisers, for each loss."""
-
-
-def _refused(stated: Leaves, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
-             known: Base | None) -> set[int]:
-    """The same, of these leaves."""
-    order = sorted(needed)
-    weights = [stated[rows[i]][1] for i in order]
-    b = known or base(c)
-    wanted = [needed[i] for i in order]
-    if b is None:
-        return {at for asked in wanted for at in asked}
-    left: set[int] = set()
-    quick = many(b, e, len(order))
-    step = max(1, WHOLE // c.sums.n)
-    for start in range(0, len(order), step):
-        part = slice(start, start + step)
-        some = [(i, w, [at for at in asked if at not in left]) for i, w, asked in zip(
-            order[part], weights[part], wanted[part], strict=True)]
-        if quick is not None:  # what whole numbers leave open is looked at in balls
-            some = [(i, w, [at for at, ok in zip(asked, answer, strict=True) if not ok])
-                    for (i, w, asked), answer in zip(some, quick.some(some), strict=True)]
-        some = [one for one in some if one[2]]
-        answers = leaves(b, [i for i, _, _ in some], [w for _, w, _ in some], e, [asked for _, _, asked in some])
-        for (i, w, asked), answer in zip(some, answers, strict=True):
-            if missing := [at for at, ok in zip(asked, answer, strict=True) if not ok and at not in left]:
-                again = alone(centre(c.sums, [*c.out, i], w), e, missing)
-                left |= {at for at, ok in zip(missing, again, strict=True) if not ok}
-    return left

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.check.theorems.head.rows.boxes.codes import TABLE
+from certify.check.theorems.head.rows.boxes.ends.bent import refused
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.trap import Centre
-from certify.check.theorems.head.rows.boxes.tree import Node, Place, refused
+from certify.check.theorems.head.rows.boxes.tree import Node, Place
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.last import Last
@@ -61,5 +62,5 @@ def last_labels(node: Node, place: Place, c: Centre, part: Points, live: list[in
     for i in set(needed) - set(stated):
         open_ |= set(needed[i])
     if needed := {i: at for i, at in needed.items() if i in stated}:
-        open_ |= refused(node, c, part, stated, needed, b)
+        open_ |= refused(node.leaves, c, part, stated, needed, b)
     return [live[at] for at in sorted(open_)]

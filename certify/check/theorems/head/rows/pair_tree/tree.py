@@ -8,12 +8,13 @@ from operator import itemgetter
 
 from certify.check.limits.shares import shared
 from certify.check.theorems.head.rows.boxes.codes import TABLE
+from certify.check.theorems.head.rows.boxes.ends.bent import refused
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Centre, centre
-from certify.check.theorems.head.rows.boxes.tree import Node, Place, Some, places, refused
+from certify.check.theorems.head.rows.boxes.tree import Node, Place, Some, places
 from certify.check.theorems.head.rows.pair_tree.bound import Bound
 from certify.check.theorems.head.rows.pair_tree.drops import Drops
 from certify.check.theorems.head.rows.pair_tree.effort import MOST, NOT_MANY, efforts
@@ -180,7 +181,7 @@ def _missing(node: Node, c: Centre, part: Points, needed: dict[int, list[int]], 
     stated = {i: a for a, (i, _) in enumerate(node.leaves)}
     asked = {i: at for i, at in needed.items() if i in stated}
     found = {at for i in set(needed) - set(stated) for at in needed[i]}
-    return found | set(refused(node, c, part, stated, asked, b)) if asked else found
+    return found | set(refused(node.leaves, c, part, stated, asked, b)) if asked else found
 
 
 def _by_steps(b: Base, node: Node, part: Points, needed: dict[int, list[int]], turns: int,

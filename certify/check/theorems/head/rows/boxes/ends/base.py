@@ -35,11 +35,11 @@ class End(ABC):
         """At k = 1 and without a box: rows that need a leaf, each with the points that ask for it."""
 
     @abstractmethod
-    def refused(self, leaves: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
+    def refused(self, stated: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
         """The points that a leaf they need does not prove.
 
         Args:
-            leaves: all of them.
+            stated: all leaves.
             e: the points.
             rows: of a changed row the number of its leaf.
             needed: of changed rows the points that ask for their leaves.

@@ -39,11 +39,11 @@ class FlatEnd(End):
         """All that pull: without any other row the minimiser is what it is with it."""
         return {i: list(range(len(e.rows))) for i in self.pulling(free)}
 
-    def refused(self, leaves: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
+    def refused(self, stated: Leaves, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
         """Each leaf by its own gradient."""
         c, left = self.c, set[int]()
         for i in sorted(needed):
             asked = [at for at in needed[i] if at not in left]
-            near = centre(c.sums, [*c.out, i], leaves[rows[i]][1], c.loss)
+            near = centre(c.sums, [*c.out, i], stated[rows[i]][1], c.loss)
             left |= {at for at, ok in zip(asked, above(near, e, asked), strict=True) if not ok}
         return left
