@@ -105,13 +105,14 @@ class Tree(Turns):
         order = np.asarray(free[np.argsort(-heat[free], kind="stable")])
         return order, c.w - (0.0 if c.sums.relabels else pull[order, None]) * SX[order]
 
-    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
+    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0,
+            settle: int = 0) -> Box | None:
         """A proved box for the rows after the first h, or None; `wide` 0: as `BREADTH` has it."""
         free = np.sort(order[h:])
         if not wide:
             wide = WIDE if self.sums.relabels else min(BREADTH[min(k, len(BREADTH) - 1)], max(WIDE, len(c.sums.S)))
         self._say("tries")
-        slabs = boxes.slabs(c, free, k, warm, wide, self.left)
+        slabs = boxes.slabs(c, free, k, warm, wide, self.left, settle)
         if slabs is None:
             return None
         room = slabs.all()
