@@ -29,6 +29,7 @@ from certify.theorems.head.rows.squared_aside import SquaredAside
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions, base_of
 from certify.theorems.head.rows.squared_labels import SquaredLabels
 from certify.theorems.head.rows.squared_tree import SquaredTree
+from tests.effort import FULL
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head, weighed
 from tests.oracles import squared_head as oracle
 
@@ -85,8 +86,8 @@ def test_deletions_are_proved_where_every_refit_keeps_the_label(outputs: int, co
 
 @pytest.mark.parametrize(("outputs", "count"), [(1, 1), (1, 3), (3, 2)])
 def test_numbers_of_labels_are_exact(outputs: int, count: int) -> None:
-    decided = flips = 0
-    for seed in range(9):
+    decided, flips, seeds = 0, 0, 9 if FULL or outputs == 1 else 4
+    for seed in range(seeds):
         small = drawn(seed, outputs, 6)
         head, rows = as_head(small), tuple(range(6))
         part = SquaredLabels().prove(head, RowChange(True, count, rows), head.today >= 0, Budget())
@@ -125,7 +126,7 @@ def test_numbers_of_labels_are_exact(outputs: int, count: int) -> None:
                     assert after[j] not in (-1, head.today[j])
                     assert oracle.margin(W, small.points[j].tolist(), after[j], small.threshold) > 0
                     flips += 1
-    assert decided > 20 and flips > 3, (decided, flips)
+    assert decided > 2 * seeds and flips > seeds / 3, (decided, flips)
 
 
 def balanced(small: SmallHead, rows: tuple[int, ...], count: int, j: int, today: int) -> Fraction:
@@ -158,7 +159,7 @@ def apart(seed: int, outputs: int) -> SmallHead:
 @pytest.mark.parametrize(("outputs", "count"), [(1, 1), (1, 2), (1, 3), (3, 2)])
 def test_balanced_weights_are_settled_by_how_many_of_each_label_go(outputs: int, count: int) -> None:
     proved = stay = 0
-    for seed in range(8):
+    for seed in range(8 if FULL or count * outputs < 3 else 4):
         small = apart(seed, outputs)
         head, rows = replace(as_head(small), weights=RowWeights(np.ones(9), None, True)), tuple(range(count % 2, 9))
         change = RowChange(False, count, rows)
