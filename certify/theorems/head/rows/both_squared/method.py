@@ -26,8 +26,9 @@ from certify.theorems.head.rows.step_sums.kinds import Kinds
 MOST = 4096
 """Rows that may change: their hat matrix is kept."""
 
-HELD, LOOKS = 1 << 21, 2_000_000
-"""Numbers of influences that are held at a time; and sets of deletions of a contrast that are looked at."""
+HELD, LOOKS = 1 << 21, 1_000_000
+"""Numbers of influences that are held at a time; and sets of deletions that are looked at, of all contrasts together: a
+checker looks at each of them again, and at no more than four times as many."""
 
 TOGETHER = "rows are not deleted and relabelled at once, and other methods are for one of the two"
 
@@ -82,6 +83,7 @@ class _Search:
     def __init__(self, head: Head, change: BothChange, budget: Budget) -> None:
         self.head, self.change, self.budget = head, change, budget
         self.found, self.why, self.sure = Found(head), "", np.zeros(len(head.points), dtype=bool)
+        self._looked = 0
         self._plain = PlainRefits(head)
 
     def proved(self, todo: Mask) -> Mask:
@@ -128,9 +130,9 @@ class _Search:
         if not base.deleted or float(alike.top(each[None])[0]) < need:
             return True
         first = np.argsort(-each, kind="stable")[: base.deleted]
-        looked, step = 0, max(1, HELD // len(each))
+        step = max(1, HELD // len(each))
         for sets in (first[None], *alike.listed(each, need)):
-            looked += len(sets)
+            self._looked += len(sets)
             for start in range(0, len(sets), step):
                 self.budget.check()
                 some = sets[start : start + step]
@@ -138,7 +140,7 @@ class _Search:
                 if not (total < least).all():
                     self._flip(base, one, some[int(np.argmax(total))])
                     return False
-            if looked > LOOKS:
+            if self._looked > LOOKS:
                 self.why = "more sets of deleted rows are open than are looked at one by one"
                 return False
         return True
