@@ -12,6 +12,7 @@ from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
+from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
@@ -82,7 +83,7 @@ class _Search:
 
     def __init__(self, head: Head, change: BothChange, budget: Budget) -> None:
         self.head, self.change, self.budget = head, change, budget
-        self.found, self.why, self.sure = Found(head), "", np.zeros(len(head.points), dtype=bool)
+        self.found, self.why, self.sure = Found(head, centred(head)), "", np.zeros(len(head.points), dtype=bool)
         self._looked = 0
         self._plain = PlainRefits(head)
 

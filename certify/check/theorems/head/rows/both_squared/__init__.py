@@ -1,4 +1,4 @@
-"""D32: rows deleted and others relabelled at once in a squared-loss head, derived again; a certificate has no arrays."""
+"""D32: rows deleted and others relabelled at once in a squared-loss head, derived again; it needs no arrays."""
 
 from certify.check.theorems.head.rows.both_squared.method import proved
 
