@@ -1,4 +1,4 @@
-"""Small squared-loss heads of which some rows are deleted and others relabelled at once, with every refit in fractions."""
+"""Small squared-loss heads, rows of which are deleted and relabelled at once, with every refit in fractions."""
 
 from __future__ import annotations
 

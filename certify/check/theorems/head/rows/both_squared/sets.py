@@ -166,6 +166,4 @@ def _labels_stay(base: Base, one: One, gone: Sequence[int], after: tuple[list[in
             continue
         c = one.c[l] + (sum(line[l] * v for line, v in zip(lines, y, strict=True)) >> BITS)
         found = sorted([*found, c * (side.high[l] if c > 0 else side.low[l]) + error * side.size[l]])[-m:]
-        if top_sum(found, m) >= rest:
-            return False
     return top_sum(found, m) < rest
