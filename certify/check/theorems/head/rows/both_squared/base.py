@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import nlargest
-from operator import mul
+from itertools import combinations_with_replacement
+from operator import mul, rshift
 
 from flint import arb, fmpz_mat
 
@@ -19,7 +20,7 @@ from certify.check.theorems.head.rows.codes import Codes
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, above
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge
-from certify.check.theorems.head.rows.squared.root import ceiling, units
+from certify.check.theorems.head.rows.squared.root import ceiling
 from certify.check.theorems.head.rows.squared_labels import contrast
 from certify.check.theorems.head.rows.squared_tree.root import Outputs, Point, outputs_of, points_of
 
@@ -150,14 +151,20 @@ def hat_of(system: Ridge, rows: list[list[arb]]) -> tuple[list[array[int]], int]
     eK = ceiling(error, 0) + 1
     if eK >= ONE:  # the entries are at most 1 in size, and have room in 64 bits
         return None
-    n, p = len(rows), system.p
-    across = fmpz_mat(n, p, [x for s in solutions for x in s.u]).transpose()
-    bits, lines = [FEATURE_BITS + s.bits for s in solutions], features.tolist()
-    K: list[array[int]] = []
-    for start in range(0, n, BLOCK):
-        some = [x for line in lines[start : start + BLOCK] for x in line]
-        block = (fmpz_mat(len(some) // p, p, some) * across).tolist()
-        K += [array("q", [units(x, b) for x, b in zip(line, bits, strict=True)]) for line in block]
+    # column l has the bits of solution l; all are shifted down, as those with few bits are shifted up first
+    n, downs = len(rows), [max(FEATURE_BITS + s.bits - BITS, 0) for s in solutions]
+    short = [max(BITS - FEATURE_BITS - s.bits, 0) for s in solutions]
+    columns, lines = [[x << k for x in s.u] for s, k in zip(solutions, short, strict=True)], features.tolist()
+    K = [array("q", [0]) * n for _ in range(n)]
+    parts = [range(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    for some, other in combinations_with_replacement(parts, 2):
+        block = fmpz_mat([lines[i] for i in some]) * fmpz_mat([columns[i] for i in other]).transpose()
+        down = downs[other.start : other.stop]
+        found = [array("q", map(rshift, map(int, line), down)) for line in block.tolist()]
+        for i, line in zip(some, found, strict=True):
+            K[i][other.start : other.stop] = line
+        for i, column in zip(other, zip(*found, strict=True), strict=True):
+            K[i][some.start : some.stop] = array("q", column)  # the true one is symmetric
     return K, eK
 
 

@@ -35,8 +35,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     """
     kind = head.kind
     if not isinstance(head.loss, Squared) or not isinstance(kind, Both) or head.weights is not None:
-        raise Invalid(where, "another loss or change, or rows that carry weights", "it is for rows that count the same, some "
-                      "deleted and some relabelled at once, and the squared loss")
+        raise Invalid(where, "another loss or change, or rows that carry weights", "it is for rows that count the "
+                      "same, some deleted and some relabelled at once, and the squared loss")
     if arrays:
         raise Invalid(where, f"there are arrays {show(sorted(arrays))}", "this method needs none")
     rows, want = sorted(kind.moving), [j for j, yes in enumerate(asked) if yes and head.today[j] >= 0]
