@@ -71,9 +71,14 @@ class BothHead:
             news = [new for s in range(min(change.relabelled, len(rest)) + 1) for rows in combinations(rest, s)
                     for new in product(*([(row, c) for c in range(len(codes)) if c != head.label[row]]
                                          for row in rows))]
-            margins = [min(self._margins(j, [sum((q[a][j] * Y[i][o] for a, i in enumerate(left)), fmpq(0)) + sum(
-                (q[left.index(i)][j] * (codes[c][o] - Y[i][o]) for i, c in new), fmpq(0)) for o in range(head.k)])
-                for new in news) for j in range(len(head.points))]
+            at, outputs = {i: a for a, i in enumerate(left)}, range(head.k)
+            margins = []
+            for j in range(len(head.points)):
+                z = [sum((q[a][j] * Y[i][o] for i, a in at.items()), fmpq(0)) for o in outputs]
+                more = {(i, c): [q[at[i]][j] * (codes[c][o] - Y[i][o]) for o in outputs]
+                        for i in rest for c in range(len(codes)) if c != head.label[i]}
+                margins.append(min(self._margins(j, [sum((more[pair][o] for pair in new), z[o]) for o in outputs])
+                                   for new in news))
             found = margins if not found else [min(x, y) for x, y in zip(found, margins, strict=True)]
         return found
 

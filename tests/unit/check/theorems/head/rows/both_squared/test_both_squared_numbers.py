@@ -97,6 +97,7 @@ def cases(seeds: int) -> Iterator[tuple[Truth, Codes, list[int], tuple[int, int]
         n, most = 4, [(1, 1), (2, 1), (1, 2), (2, 2)][seed % 4]
         pair = (0, 1, 1) if seed % 3 else (0, -1, -1)
         t, codes, own = drawn(rng, n, pair, seed % 5 == 0)
+        t = replace(t, r=t.r * (seed % 8 < 4))  # labels alone take where all residuals are 0
         yield t, codes, own, most, {}, pair
         for signs in product((-ERROR, ERROR), repeat=n):
             yield t, codes, own, most, {"c": np.array(signs)}, pair
@@ -120,7 +121,7 @@ def test_sets_of_deletions_are_not_said_to_leave_what_they_take() -> None:
             if solved is not None:
                 y = np.linalg.solve(np.eye(len(gone)) - t.K[np.ix_(gone, gone)], t.c[list(gone)])
                 assert (np.abs(y - np.array(solved[0]) / ONE) <= solved[1] / ONE + 1e-12).all()
-    assert tight > 2000
+    assert tight > 1500
 
 
 def test_shares_bear_every_choice() -> None:
