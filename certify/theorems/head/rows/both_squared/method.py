@@ -28,8 +28,12 @@ MOST = 4096
 """Rows that may change: their hat matrix is kept."""
 
 HELD, LOOKS = 1 << 21, 1_000_000
-"""Numbers of influences that are held at a time; and sets of deletions that are looked at, of all contrasts together: a
-checker looks at each of them again, and at no more than four times as many."""
+"""Numbers of influences that are held at a time; and sets of deletions that are looked at, of all contrasts together,
+large ones counted more often: a checker looks at each of them again, and at no more than four times as many."""
+
+DEEPEST, WIDER = 4, 1.25
+"""Deletions, of more of which no sets are looked at one by one, as a checker looks at none; and how many times as large
+as here the one sum may be then: a checker has a comparison of its own."""
 
 TOGETHER = "rows are not deleted and relabelled at once, and other methods are for one of the two"
 
@@ -128,12 +132,16 @@ class _Search:
             return False
         if not np.isfinite(each).all():  # lists of sets pass over what is no number
             return False
-        if not base.deleted or float(alike.top(each[None])[0]) < need:
+        wide = 1.0 if base.deleted <= DEEPEST else WIDER
+        if not base.deleted or wide * float(alike.top(each[None])[0]) < need:
             return True
+        if base.deleted > DEEPEST:
+            self.why = f"of more than {DEEPEST} deleted rows no sets are looked at one by one"
+            return False
         first = np.argsort(-each, kind="stable")[: base.deleted]
         step = max(1, HELD // len(each))
         for sets in (first[None], *alike.listed(each, need)):
-            self._looked += len(sets)
+            self._looked += len(sets) * max(1, sets.shape[1] ** 2 // 4)
             for start in range(0, len(sets), step):
                 self.budget.check()
                 some = sets[start : start + step]

@@ -18,7 +18,8 @@ ROWS = 4096
 """Rows that may change, of more of which nothing is proved: their hat matrix is held, 134 MB of so many."""
 
 SETS = 4_000_000
-"""Single sets of deletions that are looked at: points that need more are left open. A prover stops earlier."""
+"""Single sets of deletions that are looked at, large ones counted more often: points that need more are left open. A
+prover stops earlier."""
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:

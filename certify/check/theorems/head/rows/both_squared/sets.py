@@ -12,10 +12,13 @@ from certify.check.theorems.head.rows.both_squared.base import Base, Side
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, above, top_sum
 from certify.check.theorems.head.rows.squared_tree.root import Point
 
+DEEPEST = 4
+"""Deletions, of more of which no sets are looked at one by one: they soon are too many, and a prover looks at none."""
+
 
 @dataclass
 class Effort:
-    """How many single sets of deletions may still be looked at."""
+    """How many single sets of deletions may still be looked at; one of s rows counts as `s²/4`, if that is more."""
 
     left: int
 
@@ -58,13 +61,15 @@ def _positive(base: Base, point: Point, n: int, effort: Effort) -> bool:
     each = shares(side, c, point.ec)
     if top_sum(each, base.deleted) < need:
         return True
+    if base.deleted > DEEPEST:
+        return False
     by_label = sorted(range(len(each)), key=taken.__getitem__, reverse=True)
     one, order = One(c, point.ec, side, least, taken, by_label), sorted(
         range(len(each)), key=each.__getitem__, reverse=True)
     values = [each[i] for i in order]
     for size in range(1, min(base.deleted, len(each)) + 1):
         for places in reaching(values, size, need):
-            effort.left -= 1
+            effort.left -= max(1, size * size // 4)
             if effort.left < 0 or not left(base, one, [order[a] for a in places]):
                 return False
     return True

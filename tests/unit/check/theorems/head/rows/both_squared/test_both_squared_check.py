@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
 from certify.check.theorems.head.rows.both_squared import method as checker
+from certify.check.theorems.head.rows.both_squared import sets
 from certify.check.theorems.head.rows.both_squared.sets import reaching
 from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.format.methods import FIRST, METHODS, status_of
@@ -90,7 +91,12 @@ def test_what_is_too_large_or_has_no_refit_is_left_open(one: BothHead, monkeypat
     assert one.accepted(today=[-1] * len(found)) == [False] * len(found)  # labels that are not known today
     near = [x for j in range(len(found)) for x in (edges(one, j, 1e-3) or ())[:1]]
     assert near and all(any(x.accepted()) for x in near)
+    monkeypatch.setattr(sets, "DEEPEST", 1)  # two rows are deleted
+    alone = [any(x.accepted()) for x in near]
+    assert not all(alone)
+    monkeypatch.undo()
     monkeypatch.setattr(checker, "SETS", 0)
+    assert alone == [any(x.accepted()) for x in near]
     assert not all(any(x.accepted()) for x in near)  # single sets of deletions are not looked at
     monkeypatch.setattr(checker, "ROWS", len(one.change.rows) - 1)
     assert not any(one.accepted())
