@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
+from tests.mutation.mutants_both import BOTH
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_left_out import LEFT_OUT
 from tests.mutation.mutants_norms import NORMS
@@ -207,10 +208,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED, LEFT_OUT, STREAMED, VECTORS))))
+                                      PACKED, LEFT_OUT, STREAMED, VECTORS, BOTH))))
         return 0
     every = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
-             + STREAMED + VECTORS)
+             + STREAMED + VECTORS + BOTH)
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

@@ -12,6 +12,7 @@ from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
+from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import DELETED, Choices
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
@@ -26,8 +27,13 @@ from certify.theorems.head.rows.step_sums.kinds import Kinds
 MOST = 4096
 """Rows that may change: their hat matrix is kept."""
 
-HELD, LOOKS = 1 << 21, 2_000_000
-"""Numbers of influences that are held at a time; and sets of deletions of a contrast that are looked at."""
+HELD, LOOKS = 1 << 21, 1_000_000
+"""Numbers of influences that are held at a time; and sets of deletions that are looked at, of all contrasts together,
+large ones counted more often: a checker looks at each of them again, and at no more than four times as many."""
+
+DEEPEST, WIDER = 4, 1.25
+"""Deletions, of more of which no sets are looked at one by one, as a checker looks at none; and how many times as large
+as here the one sum may be then: a checker has a comparison of its own."""
 
 TOGETHER = "rows are not deleted and relabelled at once, and other methods are for one of the two"
 
@@ -81,7 +87,8 @@ class _Search:
 
     def __init__(self, head: Head, change: BothChange, budget: Budget) -> None:
         self.head, self.change, self.budget = head, change, budget
-        self.found, self.why, self.sure = Found(head), "", np.zeros(len(head.points), dtype=bool)
+        self.found, self.why, self.sure = Found(head, centred(head)), "", np.zeros(len(head.points), dtype=bool)
+        self._looked = 0
         self._plain = PlainRefits(head)
 
     def proved(self, todo: Mask) -> Mask:
@@ -125,12 +132,16 @@ class _Search:
             return False
         if not np.isfinite(each).all():  # lists of sets pass over what is no number
             return False
-        if not base.deleted or float(alike.top(each[None])[0]) < need:
+        wide = 1.0 if base.deleted <= DEEPEST else WIDER
+        if not base.deleted or wide * float(alike.top(each[None])[0]) < need:
             return True
+        if base.deleted > DEEPEST:
+            self.why = f"of more than {DEEPEST} deleted rows no sets are looked at one by one"
+            return False
         first = np.argsort(-each, kind="stable")[: base.deleted]
-        looked, step = 0, max(1, HELD // len(each))
+        step = max(1, HELD // len(each))
         for sets in (first[None], *alike.listed(each, need)):
-            looked += len(sets)
+            self._looked += len(sets) * max(1, sets.shape[1] ** 2 // 4)
             for start in range(0, len(sets), step):
                 self.budget.check()
                 some = sets[start : start + step]
@@ -138,7 +149,7 @@ class _Search:
                 if not (total < least).all():
                     self._flip(base, one, some[int(np.argmax(total))])
                     return False
-            if looked > LOOKS:
+            if self._looked > LOOKS:
                 self.why = "more sets of deleted rows are open than are looked at one by one"
                 return False
         return True

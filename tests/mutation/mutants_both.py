@@ -1,0 +1,45 @@
+"""Mutants of the checker of rows deleted and relabelled at once (D32), with their killers."""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+from tests.mutation.mutants import Mutant
+
+BASE, SETS, METHOD = (f"check/theorems/head/rows/both_squared/{name}.py" for name in ("base", "sets", "method"))
+SEEN = "tests/unit/check/theorems/head/rows/both_squared/test_both_squared_numbers.py kills it: heads that attacks draw have room"
+
+BOTH: tuple[Mutant, ...] = (
+    Mutant("check both: one label fewer", METHOD, "(deleted, kind.relabelled))", "(deleted, kind.relabelled - 1))", ("checked_rows_both@0",)),
+    Mutant("check both: one deletion fewer", METHOD, "most, effort = min(kind.deleted, len(rows))", "most, effort = min(kind.deleted - 1, len(rows))", ("checked_rows_both@0",)),
+    Mutant("check both: the decay of all rows", METHOD, "ridge_of(head, deleted)", "ridge_of(head, 0)", ("checked_rows_both@0",)),
+    Mutant("check both: all deletions alone", METHOD, "range(most + 1) if head.remaining else (most,)", "(most,)", ("checked_rows_both@1",)),
+    Mutant("check both: the first row may not change", METHOD, "sorted(kind.moving)", "sorted(kind.moving)[1:]", ("checked_rows_both@0",)),
+    Mutant("check both: one sum is enough", SETS, "if top_sum(each, base.deleted) < need:", "if True:", ("checked_rows_both@0",)),
+    Mutant("check both: the sum of one deletion fewer", SETS, "top_sum(each, base.deleted) < need", "top_sum(each, base.deleted - 1) < need", ("checked_rows_both@0",)),
+    Mutant("check both: sets of all sizes but the last", SETS, "range(1, min(base.deleted, len(each)) + 1)", "range(1, min(base.deleted, len(each)))", ("checked_rows_both@0",)),
+    Mutant("check both: sets of all sizes but the first", SETS, "for size in range(1, min(", "for size in range(2, min(", ("checked_rows_both@0",)),
+    Mutant("check both: of sets the first alone", SETS, "        for more in reaching(values, size - 1, need - values[at], at + 1):", "        for more in list(reaching(values, size - 1, need - values[at], at + 1))[:1]:", ("checked_rows_both@2",)),
+    Mutant("check both: labels are no part of what sets need", SETS, "need = least - top_sum(taken, base.relabelled)", "need = least", ("checked_rows_both@0",)),
+    Mutant("check both: deletions do not know of labels", BASE, "zip(sums(K, eK, x, deleted - 1)[0], labels, strict=True)", "zip(sums(K, eK, x, deleted - 1)[0], [0] * len(labels), strict=True)", ("checked_rows_both@0",)),
+    Mutant("check both: no comparison", BASE, "[e + w for e, w in zip(off, self.omega, strict=True)]", "off", ("checked_rows_both@0",)),
+    Mutant("check both: no residuals of other deleted rows", BASE, "sums(K, eK, x, deleted - 1)[0]", "[0] * len(K)", note=SEEN),
+    Mutant("check both: the comparison is for one row fewer", BASE, "comparison(K, eK, low, first, deleted - 1)", "comparison(K, eK, low, first, deleted - 2)", note=SEEN),
+    Mutant("check both: sums of one fewer", BASE, "nlargest(s, terms)", "nlargest(s - 1, terms)", ("checked_rows_both@0",)),
+    Mutant("check both: residuals of the first output for all", BASE, "[x - y for x, y in zip(R[a], R[b], strict=True)]", "list(R[a])", ("checked_rows_both@4",)),
+    Mutant("check both: the sign of the output is forgotten", BASE, "[sign * x for x in R[0]]", "list(R[0])", ("checked_rows_both@5",)),
+    Mutant("check both: labels without a sign", BASE, "weights[a] += sign", "weights[a] += 1", ("checked_rows_both@0",)),
+    Mutant("check both: labels of one output for the difference of two", BASE, "weights[b] -= 1", "pass", ("checked_rows_both@4",)),
+    Mutant("check both: the least new label for the largest", BASE, "high.append(up(value - min(others), shift))", "high.append(up(value - max(others), shift))", ("checked_rows_both@4",)),
+    Mutant("check both: the largest new label for the least", BASE, "low.append(-up(max(others) - value, shift))", "low.append(-up(min(others) - value, shift))", note=SEEN),
+    Mutant("check both: what labels take by one end", SETS, "[x * (h if x > 0 else g) + error", "[x * h + error", note=SEEN),
+    Mutant("check both: influences as before the deletions", SETS, "c = one.c[l] + (sum(", "c = one.c[l] + 0 * (sum(", ("checked_rows_both@0",)),
+    Mutant("check both: labels stay as they take before", SETS, "    if top_sum(one.taken, base.relabelled) + (sum(v", "    if top_sum(one.taken, base.relabelled) + 0 * (sum(v", ("checked_rows_both@0",)),
+    Mutant("check both: later rows are not looked at", SETS, "[one.taken[l] + more] * m", "[one.taken[l]] * m", ("checked_rows_both@0",)),
+    Mutant("check both: no labels beside sets", SETS, "return top_sum(found, m) < rest", "return True", ("checked_rows_both@0",)),
+    Mutant("check both: residuals alone take", SETS, "taken = sum(v * x for v, x in zip(y, r, strict=True))", "taken = sum(v * x for v, x in zip([one.c[q] for q in gone], r, strict=True))", ("checked_rows_both@0",)),
+    Mutant("check both: nothing is gone", SETS, "rest = one.least - taken", "rest = one.least", ("checked_rows_both@0",)),
+    Mutant("check both: the first contrast for all", SETS, "for n in range(len(point.pairs)))", "for n in range(1))", ("checked_rows_both@10",)),
+    Mutant("check both: what is far is near", BASE, "largest.append(top[0] + wrong)", "largest.append(0)", ("checked_rows_both@0",)),
+    Mutant("check both: hat matrix of other rows", BASE, "hat_of(system, [head.rows[i] for i in rows])", "hat_of(system, [head.rows[i] for i in range(len(rows))])", ("checked_rows_both@0",)),
+    Mutant("check both: labels of other rows", BASE, "own = outputs_of(head, system, rows), [head.codes.label[i] for i in rows]", "own = outputs_of(head, system, rows), [head.codes.label[i] for i in range(len(rows))]", ("checked_rows_both@0",)),
+)
