@@ -12,8 +12,8 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import CertifyError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.prove.changed.leads import LOWERS, OPEN, RAISES
 from certify.prove.changed.leave_one_out import LeaveOneOut, left_out
+from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices

@@ -11,7 +11,7 @@ from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import label_in_words, measured, moved
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
-from certify.prove.changed.leads import LOWERS, OPEN, RAISES
+from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 
 ALIKE: Final = 1.01
 """How many times its own change that of another row may be for a row to be named beside it."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from certify.format.digits import at_least, at_most
-from certify.prove.changed.leads import LOWERS, OPEN, RAISES
+from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 
 PRINTED: Final = 5
 """Rows that are printed in a terminal."""

@@ -15,9 +15,9 @@ from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
-from certify.prove.changed.enclosed_outputs import EnclosedOutputs
-from certify.prove.changed.leads import Leads, direction, place
-from certify.prove.changed.leave_groups_out import LeaveGroupsOut, asked_groups, groups_left_out
+from certify.prove.changed.left.groups import LeaveGroupsOut, asked_groups, groups_left_out
+from certify.prove.changed.left.leads import Leads, direction, place
+from certify.prove.changed.left.outputs import EnclosedOutputs
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import asked_any, distance_of
 from certify.rigor.fp import Array

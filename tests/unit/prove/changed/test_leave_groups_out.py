@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 import certify
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.prove.changed import leave_groups_out
+from certify.prove.changed.left import groups as leave_groups_out
 from certify.systems.head.rows.centred import FAR
 from certify.systems.head.rows.of_problem import head_of
 from tests.oracles.head_refit import refit

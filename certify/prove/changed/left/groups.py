@@ -14,9 +14,9 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.prove.changed.enclosed_outputs import EnclosedOutputs
 from certify.prove.changed.group_labels import group_numbers, labels_of
-from certify.prove.changed.leads import Leads, direction, place
+from certify.prove.changed.left.leads import Leads, direction, place
+from certify.prove.changed.left.outputs import EnclosedOutputs
 from certify.prove.rows import asked_of
 from certify.prove.rows_asked import asked_change
 from certify.rigor.fp import Array
