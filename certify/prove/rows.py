@@ -22,7 +22,7 @@ from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
-from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, tell_of_classes
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, require_penalty, tell_of_classes
 from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction, as_frame, as_html, called, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
@@ -352,6 +352,7 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
+    require_penalty(problem)
     points = points_of(problem, X_eval)
     net = problem.network
     inputs = net.widths[-2] if isinstance(net, Network) else int(net.last_arrays[0].shape[1])

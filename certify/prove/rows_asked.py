@@ -14,6 +14,8 @@ from certify.format.errors import InputError
 from certify.format.words import Parameter, Set
 from certify.inputs.given import given_numbers
 from certify.inputs.groups import groups_of
+from certify.network.loss.losses import loss_named
+from certify.network.network import Network
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
@@ -27,6 +29,26 @@ PLAIN: Final[Mapping[str, Any]] = {
     "set": Set.SPARSE, "count": None, "change": None, "together": None, "relabelled": None, "pairs": None,
     "fresh": None, "box": None}
 """The members of a problem that say which change is meant."""
+
+
+def is_plain(problem: Problem) -> bool:
+    """Whether it is least squares of one layer without a penalty, which few theorems about rows are of."""
+    return problem.weight_decay == 0 and isinstance(problem.network, Network) and problem.network.depth == 1 and (
+        loss_named(problem.loss).quadratic)
+
+
+def require_penalty(problem: Problem) -> None:
+    """Refuse plain least squares where a penalty is needed, and say what is known of it.
+
+    Raises:
+        InputError: it has none.
+    """
+    if is_plain(problem):
+        raise InputError("weight_decay", "plain least squares (LinearRegression) has no penalty, and without weight "
+                         "decay the solution need be neither unique nor stable",
+                         "ask certify.prediction_change(problem, X_new, delete=3) how far predictions move, "
+                         "certify.sign_survives(X, y, column) how many rows a coefficient survives, or fit Ridge with "
+                         "an alpha above 0; to arrays give weight_decay")
 
 
 def asked_new(problem: Problem, add: int | None, replace: int | None, within: Any, others: Mapping[str, Any],
@@ -126,9 +148,11 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
             targets is not None and np.isin(targets, (-1, 1)).all()):
         told = problem.row_loss.output
         hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
+        moves = ("certify.prediction_change(problem, X_new, delete=3) says" if loss_named(problem.loss).quadratic else
+                 'certify.audit(problem, X_new, delete=2, ask="rows deleted") says, and of single rows '
+                 "certify.leave_one_out(problem, X_new)")
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         f"give the threshold that parts the two labels{hint}; how far amounts move "
-                         "certify.prediction_change(problem, X_new, delete=3) says")
+                         f"give the threshold that parts the two labels{hint}; how far amounts move {moves}")
     return problem
 
 
