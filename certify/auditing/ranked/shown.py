@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from certify.auditing.shown.owners import short
 from certify.format.digits import at_least, at_most
 from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 
@@ -32,8 +33,19 @@ def lines(ranking: Mapping[str, Any] | None) -> list[str]:
     for one in ranking["rows"][:PRINTED]:
         label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {one['label']!r})"
         flips = "" if one["flips"] is None or ranking["already"] else f"; its label {flips_alone(one)}"
-        found.append(f"row {one['row']}{label}: {change(one)}{flips}")
+        found.append(f"{named(one)}{label}: {change(one)}{flips}")
     return found
+
+
+def named(one: Mapping[str, Any]) -> str:
+    """A row by its number, or a group by its name and size.
+
+    >>> named({"row": 7}), named({"group": "anne", "of": 1}), named({"group": "bert", "of": 12})
+    ('row 7', 'group anne (1 row)', 'group bert (12 rows)')
+    """
+    if "group" not in one:
+        return f"row {one['row']}"
+    return f"group {short(one['group'])} ({one['of']} {'row' if one['of'] == 1 else 'rows'})"
 
 
 def change(one: Mapping[str, Any]) -> str:
