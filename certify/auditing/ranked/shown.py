@@ -31,7 +31,8 @@ def lines(ranking: Mapping[str, Any] | None) -> list[str]:
         return []
     found = []
     for one in ranking["rows"][:PRINTED]:
-        label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {one['label']!r})"
+        target = few(one["label"]) if isinstance(one["label"], float) else repr(one["label"])
+        label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {target})"
         flips = "" if one["flips"] is None or ranking["already"] else f"; its label {flips_alone(one)}"
         found.append(f"{named(one)}{label}: {change(one)}{flips}")
     return found
@@ -100,3 +101,17 @@ def few(value: Any) -> Any:
     if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) and len(repr(value)) > MOST_DIGITS else value
+
+
+def rounded(word: str) -> str:
+    """A proved upper end in few digits, rounded up, for a cell; any other word as it is.
+
+    >>> rounded("0.05378225172290839"), rounded("stays"), rounded("3"), rounded("0 to 2")
+    ('0.05379', 'stays', '3', '0 to 2')
+    """
+    if "." not in word and "e-" not in word:
+        return word
+    try:
+        return at_most(float(word), DIGITS)
+    except ValueError:
+        return word
