@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -18,6 +17,7 @@ from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
+from certify.problem.telling import warn
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
@@ -323,7 +323,7 @@ def distance_of(head: Head, ended: bool | None, centre: Array | None = None) -> 
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
     if words := beside(distance, length, head.loss.quadratic, ended):
-        warnings.warn(words, stacklevel=3)
+        warn(words)
     return distance
 
 
@@ -375,8 +375,8 @@ def _free_layer(problem: Problem) -> str | int:
     if problem.layer != "all" or (isinstance(net, Network) and net.depth == 1):
         return problem.layer
     which = f"of the {net.depth} layers the last alone" if isinstance(net, Network) else "the last layer alone"
-    warnings.warn(f"{which} is trained again, and the others stay as they are: of a training of all layers nothing is "
-                  "said here", stacklevel=4)
+    warn(f"{which} is trained again, and the others stay as they are: of a training of all layers nothing is "
+         "said here")
     return net.depth if isinstance(net, Network) else "last"
 
 

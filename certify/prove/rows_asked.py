@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as replaced
 from typing import Any, Final
@@ -19,6 +18,7 @@ from certify.network.network import Network
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
+from certify.problem.telling import warn
 from certify.prove.changed.group_labels import group_numbers
 from certify.prove.changed.shares import rows_or_share
 
@@ -83,8 +83,8 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
     if problem.prepare is not None and within is not None:
         raise InputError("within", "given with features that are made of the rows before", "leave it out")
     if getattr(problem.prepare, "mixes", False):
-        warnings.warn("a new row is any row of features from their least to their largest values, also one that mixes "
-                      "categories: what flips may flip by such a row alone", stacklevel=4)
+        warn("a new row is any row of features from their least to their largest values, also one that mixes "
+             "categories: what flips may flip by such a row alone")
     word = "added" if key == "add" else "replaced"
     return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 
@@ -140,8 +140,8 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
     if threshold is not None:
         if problem.outputs == 1 and problem.row_loss.output:
             meant = f"; to part them at {threshold:g} give math.log({threshold:g})" if threshold > 0 else ""
-            warnings.warn(f"threshold: an output of the {problem.loss} loss is the logarithm of what is predicted: "
-                          f"predictions part at {math.exp(min(threshold, 700.0)):.4g}{meant}", stacklevel=3)
+            warn(f"threshold: an output of the {problem.loss} loss is the logarithm of what is predicted: "
+                 f"predictions part at {math.exp(min(threshold, 700.0)):.4g}{meant}")
         return replaced(problem, threshold=float(threshold))
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
@@ -262,6 +262,6 @@ def tell_of_classes(problem: Problem, labels: bool) -> None:
         said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
                 "fit anew" if labels else
                 "answers are about fits anew, with balanced weights of the rows that are left")
-        warnings.warn(f"class_weight: {said}", stacklevel=3)
+        warn(f"class_weight: {said}")
     elif labels:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
+        warn("class_weight: a row that is relabelled counts as its new label does")

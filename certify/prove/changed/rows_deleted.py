@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told
 from certify.problem.question import question_of
+from certify.problem.telling import warn
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as
 from certify.prove.moved.outputs import able, ends_of
@@ -164,8 +164,8 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
     if fit is not None and problem.weights is None:
         today, exact = head.points @ head.V.T, head.points @ fit
         if not np.abs(today - exact).max() <= solved(head.V) * np.abs(exact).max():
-            warnings.warn("predictions of the given weights are not those of least squares of these rows: were they "
-                          "fitted with sample weights, or to other data? Answers are about least squares", stacklevel=3)
+            warn("predictions of the given weights are not those of least squares of these rows: were they "
+                 "fitted with sample weights, or to other data? Answers are about least squares")
     count = members["count"]
     if count is None:
         raise InputError("delete", "rows that are named", "give a number of rows")
