@@ -16,8 +16,7 @@ from certify.inputs.given import given_rows, same_columns
 from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, told
-from certify.problem.telling import warn
+from certify.problem.progress import Progress, told, warn
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost

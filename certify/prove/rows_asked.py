@@ -18,7 +18,7 @@ from certify.network.network import Network
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
-from certify.problem.telling import warn
+from certify.problem.progress import warn
 from certify.prove.changed.group_labels import group_numbers
 from certify.prove.changed.shares import rows_or_share
 

@@ -10,7 +10,7 @@ from certify.format.errors import InputError
 from certify.format.words import Loss, Parameter
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.problem import Problem
-from certify.problem.telling import warn
+from certify.problem.progress import warn
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head

@@ -15,9 +15,8 @@ from certify.format.words import Parameter
 from certify.problem.closeness import solved
 from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, told
+from certify.problem.progress import Progress, told, warn
 from certify.problem.question import question_of
-from certify.problem.telling import warn
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as
 from certify.prove.moved.outputs import able, ends_of
