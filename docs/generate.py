@@ -31,7 +31,8 @@ API: Final = {
 RESULTS: Final = (
     "certify.prove.rows.StablePredictions", "certify.prove.rows.Witness", "certify.prove.rows_shown.Prediction",
     "certify.prove.changed.accuracy.Accuracy", "certify.prove.changed.leave_one_out.LeaveOneOut",
-    "certify.prove.changed.leave_one_out.Influence", "certify.prove.changed.tolerated.ToleratedChanges",
+    "certify.prove.changed.leave_one_out.Influence", "certify.prove.changed.left.groups.LeaveGroupsOut",
+    "certify.prove.changed.left.groups.GroupInfluence", "certify.prove.changed.tolerated.ToleratedChanges",
     "certify.prove.changed.tolerated_shown.Tolerance", "certify.prove.changed.coefficients.Coefficients",
     "certify.prove.changed.signs.SignSurvival", "certify.problem.bound.Bound",
 )

@@ -198,8 +198,8 @@ def _told(subject: Subject, question: Question, sentence: str, certificate: Mapp
     bounds = _bounds(proved)
     after = labels_after(subject, bounds.get(STABLE_PREDICTIONS.name), proved.arrays)
     moved = bounds.get(PREDICTION_CHANGE.name)
-    # where rows carry weights one bound holds of all, and a column of it would repeat the answer
-    none = moved is None or subject.classifies or (subject.weights is not None and not moved.each)
+    # where one bound holds of all a column of it would repeat the answer
+    none = moved is None or subject.classifies or not moved.each
     return column(question.slug.replace("-", " "), sentence, certificate, points, subject.owners, after,
                   None if moved is None or none else moved.each)
 

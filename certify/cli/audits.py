@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from certify.cli.app import app, decimal, interruptible, whole
+from certify.cli.formats import TEXT, Formats
 from certify.cli.options import (
     Activation,
     Evaluation,
@@ -32,6 +32,7 @@ from certify.cli.options import (
     WeightDecay,
     Weights,
 )
+from certify.cli.pages.audited import AuditFormat, audit_formats, form_of, write_formats
 from certify.cli.text import one_line
 from certify.format.errors import InputError
 from certify.problem.progress import shown
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
 
 STATUS: Final = {"certified": 0, "refuted": 3, "inconclusive": 4}
 
+Ask = Annotated[list[str], typer.Option(
+    "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these rows', "
+    "'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off'; several times for "
+    "several (default: what is commonly asked).")]
+
 
 @app.command()
 @interruptible
@@ -53,10 +59,7 @@ def audit(
         metavar="MODEL", help="The trained model: .safetensors, .pt, .pt2, .onnx, .skops, or .npz of a linear one.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Its training data: a table or arrays.")],
     evaluation: Evaluation = None,
-    ask: Annotated[list[str], typer.Option(
-        "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
-        "rows', 'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off'; several "
-        "times for several (default: what is commonly asked).")] = [],  # noqa: B006
+    ask: Ask = [],  # noqa: B006
     activation: Activation = None,
     loss: Loss = None,
     weight_decay: WeightDecay = None,
@@ -93,6 +96,7 @@ def audit(
     jobs: Jobs = 1,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write.")] = Path("audit"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    form: AuditFormat = [],  # noqa: B006
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Bring a model and its data: what can be proved about them is asked and answered, with certificates and pages.
@@ -107,6 +111,7 @@ def audit(
     from certify.prove.changed.shares import given_of, rows_or_share
     from certify.theorems.jobs import among
 
+    files = Files(model, data, evaluation)
     (deleted, one), (relabelled, other) = rows_or_share("--delete", delete), rows_or_share("--relabel", relabel)
     require_counts(deleted, relabelled, seconds, prediction)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization, () if features is None else tuple(
@@ -116,7 +121,7 @@ def audit(
         given=given_of(delete, relabel), thresholds=thresholds_of(least, most), groups=groups is not None,
         targets_off=off_of(targets_off, "--targets-off")), [one, other])
     with among(jobs):
-        status = run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet)
+        status = run_audit(files, told, ask, options, output, audit_formats(form, as_json, files.all), quiet)
     raise typer.Exit(status)
 
 
@@ -128,9 +133,14 @@ class Files:
     data: Path
     evaluation: Path | None
 
+    @property
+    def all(self) -> list[Path]:
+        """Those that there are."""
+        return [path for path in (self.model, self.data, self.evaluation) if path is not None]
 
-def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, output: Path, as_json: bool,
-              quiet: bool) -> int:
+
+def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, output: Path,
+              forms: Formats, quiet: bool) -> int:
     """Ask, print every answer as soon as it is known, and return the exit status.
 
     Args:
@@ -139,7 +149,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         ask: phrases; none: what is commonly asked.
         options: of the questions.
         output: where to write.
-        as_json: one object on standard output, and nothing else there.
+        forms: what goes to standard output, and which files are written beside.
         quiet: nothing on standard error but errors.
 
     Raises:
@@ -158,6 +168,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
 
     printed: set[str] = set()
+    silent = forms.out != TEXT  # one object on standard output, and nothing else there
 
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
@@ -165,9 +176,9 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
                 why = "no answer" if found.applies else "does not apply"
                 print(one_line(f"{why}: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
             return
-        _alarm(found.alarm, printed, as_json)
+        _alarm(found.alarm, printed, silent)
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
-        if not as_json:
+        if not silent:
             why = f" [{found.reason}]" if found.reason else ""
             line = one_line(f"{mark} {found.sentence}{why}")
             if line not in printed:  # a question that is open says the same of each of its quantities
@@ -179,24 +190,25 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     with working(output):
         subject, options = counted(_subject(files, told, output), options)
         subject = with_readings(subject, questions, options)
-        _alarm(misfit(subject), printed, as_json)
+        _alarm(misfit(subject), printed, silent)
         if not quiet:
             _introduce(subject)
         with shown(quiet) as tell:
             found = audit_subject(subject, questions, options, output, tell, said)
-    _end(found, output, as_json, quiet)
+    _end(found, output, forms, quiet)
     return STATUS[found.verdict]
 
 
-def _end(found: Audit, output: Path, as_json: bool, quiet: bool) -> None:
+def _end(found: Audit, output: Path, forms: Formats, quiet: bool) -> None:
     """The verdict, cautions and where everything is."""
     from certify.certificate.audit_folder import PAGE
 
-    if as_json:
-        print(json.dumps(found.as_json(), allow_nan=False))
-    else:
+    write_formats(forms, found, _verdict(found))
+    if forms.out == TEXT:
         why = f": {found.skipped[0].reason}" if quiet and found.skipped and not found.answers else ""
         print(one_line(f"{_verdict(found)}{why}"))
+    else:
+        print(form_of(forms.out, found, _verdict(found)))
     sys.stdout.flush()
     for words in dict.fromkeys(words for answer in found.answers for words in answer.cautions):
         print(one_line(f"caution: {words}"), file=sys.stderr)  # also where little is said

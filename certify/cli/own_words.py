@@ -136,10 +136,11 @@ certify.stable_predictions(problem, X_new, add=1) or replace=1; in a spec fresh 
 certify."""),
     Asked(("which users matter", "which customers matter", "which clients matter", "which patients matter",
            "which people matter", "which groups matter", "which sources matter"),
-          """No question ranks groups of rows. Which predictions change without some one of them: certify audit MODEL
-DATA --groups COLUMN --ask "1 user deleted"; in Python certify.stable_predictions(problem, X_new, delete=1,
-groups=users), whose witness(13).groups names one that flips prediction 13. How many of them each prediction survives:
-certify.tolerated_changes(problem, X_new, "delete", groups=users). Single rows: `which rows`."""),
+          """Which of them matter to one prediction, each left out with all its rows: certify audit MODEL DATA --groups
+COLUMN --prediction 13; in Python certify.leave_one_out(problem, X_new, groups=users).most_influential(13). Which
+predictions change without some one of them: --ask "1 user deleted"; in Python certify.stable_predictions(problem,
+X_new, delete=1, groups=users), whose witness(13).groups names one that flips prediction 13. How many of them each
+prediction survives: certify.tolerated_changes(problem, X_new, "delete", groups=users). Single rows: `which rows`."""),
     Asked(("outlier", "outliers", "anomaly", "leverage", "strange rows"),
           """certify does not call a row an outlier. It says what hangs on a row: `which rows`. A row with a large
 sample_modulus, or one whose absence flips predictions, is worth looking at."""),

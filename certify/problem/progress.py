@@ -1,14 +1,18 @@
-"""Progress of long work: as it is told, the stage in words and the fraction done, and as it is shown on stderr."""
+"""What a caller is told: progress of long work, the stage in words and the fraction done, on stderr; and warnings."""
 
 from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 Progress = Callable[[str, float], None]
 """Called with the stage in words and the fraction of the whole that is done."""
+
+OWN = __name__.partition(".")[0]
+"""Whose own frames no warning shows."""
 
 
 def silent(stage: str, fraction: float) -> None:
@@ -204,3 +208,15 @@ def _lines() -> Progress:
             print(f"{now - start:6.1f} s  {stage}{said and ', ' + said}", file=sys.stderr, flush=True)
 
     return tell
+
+
+def warn(message: str) -> None:
+    """Warn at the line that called the public function, however deep in certify it was noticed.
+
+    Args:
+        message: what to know.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == OWN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -17,12 +16,12 @@ from certify.inputs.given import given_rows, same_columns
 from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, told
+from certify.problem.progress import Progress, told, warn
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as, worded
-from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, tell_of_classes
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, require_penalty, tell_of_classes
 from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction, as_frame, as_html, called, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
@@ -323,7 +322,7 @@ def distance_of(head: Head, ended: bool | None, centre: Array | None = None) -> 
     distance = given_base(head, head.V if centre is None else centre)[1]
     length = float(np.linalg.norm(head.V))
     if words := beside(distance, length, head.loss.quadratic, ended):
-        warnings.warn(words, stacklevel=3)
+        warn(words)
     return distance
 
 
@@ -352,6 +351,7 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
+    require_penalty(problem)
     points = points_of(problem, X_eval)
     net = problem.network
     inputs = net.widths[-2] if isinstance(net, Network) else int(net.last_arrays[0].shape[1])
@@ -374,8 +374,8 @@ def _free_layer(problem: Problem) -> str | int:
     if problem.layer != "all" or (isinstance(net, Network) and net.depth == 1):
         return problem.layer
     which = f"of the {net.depth} layers the last alone" if isinstance(net, Network) else "the last layer alone"
-    warnings.warn(f"{which} is trained again, and the others stay as they are: of a training of all layers nothing is "
-                  "said here", stacklevel=4)
+    warn(f"{which} is trained again, and the others stay as they are: of a training of all layers nothing is "
+         "said here")
     return net.depth if isinstance(net, Network) else "last"
 
 

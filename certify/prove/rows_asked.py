@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as replaced
 from typing import Any, Final
@@ -14,9 +13,12 @@ from certify.format.errors import InputError
 from certify.format.words import Parameter, Set
 from certify.inputs.given import given_numbers
 from certify.inputs.groups import groups_of
+from certify.network.loss.losses import loss_named
+from certify.network.network import Network
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
 from certify.problem.problem import Problem
+from certify.problem.progress import warn
 from certify.prove.changed.group_labels import group_numbers
 from certify.prove.changed.shares import rows_or_share
 
@@ -27,6 +29,26 @@ PLAIN: Final[Mapping[str, Any]] = {
     "set": Set.SPARSE, "count": None, "change": None, "together": None, "relabelled": None, "pairs": None,
     "fresh": None, "box": None}
 """The members of a problem that say which change is meant."""
+
+
+def is_plain(problem: Problem) -> bool:
+    """Whether it is least squares of one layer without a penalty, which few theorems about rows are of."""
+    return problem.weight_decay == 0 and isinstance(problem.network, Network) and problem.network.depth == 1 and (
+        loss_named(problem.loss).quadratic)
+
+
+def require_penalty(problem: Problem) -> None:
+    """Refuse plain least squares where a penalty is needed, and say what is known of it.
+
+    Raises:
+        InputError: it has none.
+    """
+    if is_plain(problem):
+        raise InputError("weight_decay", "plain least squares (LinearRegression) has no penalty, and without weight "
+                         "decay the solution need be neither unique nor stable",
+                         "ask certify.prediction_change(problem, X_new, delete=3) how far predictions move, "
+                         "certify.sign_survives(X, y, column) how many rows a coefficient survives, or fit Ridge with "
+                         "an alpha above 0; to arrays give weight_decay")
 
 
 def asked_new(problem: Problem, add: int | None, replace: int | None, within: Any, others: Mapping[str, Any],
@@ -61,8 +83,8 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
     if problem.prepare is not None and within is not None:
         raise InputError("within", "given with features that are made of the rows before", "leave it out")
     if getattr(problem.prepare, "mixes", False):
-        warnings.warn("a new row is any row of features from their least to their largest values, also one that mixes "
-                      "categories: what flips may flip by such a row alone", stacklevel=4)
+        warn("a new row is any row of features from their least to their largest values, also one that mixes "
+             "categories: what flips may flip by such a row alone")
     word = "added" if key == "add" else "replaced"
     return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 
@@ -118,17 +140,19 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
     if threshold is not None:
         if problem.outputs == 1 and problem.row_loss.output:
             meant = f"; to part them at {threshold:g} give math.log({threshold:g})" if threshold > 0 else ""
-            warnings.warn(f"threshold: an output of the {problem.loss} loss is the logarithm of what is predicted: "
-                          f"predictions part at {math.exp(min(threshold, 700.0)):.4g}{meant}", stacklevel=3)
+            warn(f"threshold: an output of the {problem.loss} loss is the logarithm of what is predicted: "
+                 f"predictions part at {math.exp(min(threshold, 700.0)):.4g}{meant}")
         return replaced(problem, threshold=float(threshold))
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
             targets is not None and np.isin(targets, (-1, 1)).all()):
         told = problem.row_loss.output
         hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
+        moves = ("certify.prediction_change(problem, X_new, delete=3) says" if loss_named(problem.loss).quadratic else
+                 'certify.audit(problem, X_new, delete=2, ask="rows deleted") says, and of single rows '
+                 "certify.leave_one_out(problem, X_new)")
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         f"give the threshold that parts the two labels{hint}; how far amounts move "
-                         "certify.prediction_change(problem, X_new, delete=3) says")
+                         f"give the threshold that parts the two labels{hint}; how far amounts move {moves}")
     return problem
 
 
@@ -238,6 +262,6 @@ def tell_of_classes(problem: Problem, labels: bool) -> None:
         said = ("a row that is relabelled counts as its new label does, and balanced weights follow the rows, as in a "
                 "fit anew" if labels else
                 "answers are about fits anew, with balanced weights of the rows that are left")
-        warnings.warn(f"class_weight: {said}", stacklevel=3)
+        warn(f"class_weight: {said}")
     elif labels:
-        warnings.warn("class_weight: a row that is relabelled counts as its new label does", stacklevel=3)
+        warn("class_weight: a row that is relabelled counts as its new label does")

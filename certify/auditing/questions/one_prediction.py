@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -32,9 +32,10 @@ class OnePrediction(Question):
     """Every row is left out by itself: what that does to one prediction, and whether it gets another label."""
 
     slug = "one-prediction"
-    words = ("which rows matter for this prediction", "which rows matter to this prediction", "one prediction",
-             "this prediction", "which rows flip this prediction", "influence on this prediction",
-             "most influential for this prediction")
+    words: ClassVar[tuple[str, ...]] = (
+        "which rows matter for this prediction", "which rows matter to this prediction", "one prediction",
+        "this prediction", "which rows flip this prediction", "influence on this prediction",
+        "most influential for this prediction")
     besides = DECIDE
     option = "prediction"
     ranks_first = True
@@ -106,7 +107,7 @@ class OnePrediction(Question):
                 ) -> Ranking | str | None:
         """Every row left out by itself."""
         found = ranking(problem, 0, subject.classifies, seconds, tell)
-        return found if isinstance(found, str) else found.called(options.prediction or 0)
+        return found if isinstance(found, str) else found.renumbered(options.prediction or 0)
 
     def ranked(self, subject: Subject, options: Options, ranking: Ranking, certificate: Mapping[str, Any]) -> str:
         """The row that matters most, and rows that flip it."""

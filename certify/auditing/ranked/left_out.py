@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
+from certify.auditing.shown.owners import Owners
 from certify.finders.head.refits import Refitter
 from certify.format.errors import CertifyError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES, LeaveOneOut, left_out
+from certify.prove.changed.leave_one_out import left_out
+from certify.prove.changed.left.leads import Leads, direction
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
@@ -75,6 +77,7 @@ class Ranking:
         upper: no row's absence changes any of these predictions by more.
         rest: none of the rows but the first does.
         effects: of the rows.
+        owners: whose each training row is, where groups are ranked: a row of an effect is then the number of a group.
     """
 
     prediction: int | None
@@ -85,13 +88,23 @@ class Ranking:
     upper: float
     rest: float
     effects: tuple[Effect, ...]
+    owners: Owners | None = None
+
+    @property
+    def word(self) -> str:
+        """What is left out."""
+        return "row" if self.owners is None else "group"
+
+    def called(self, number: int) -> str:
+        """What is left out, by its number."""
+        return f"training row {number}" if self.owners is None else self.owners.called(number)
 
     @property
     def most(self) -> Effect:
         """The first."""
         return self.effects[0]
 
-    def called(self, prediction: int) -> Ranking:
+    def renumbered(self, prediction: int) -> Ranking:
         """The same, the one prediction by another number."""
         effects = tuple(replace(one, prediction=prediction, flips=one.flips and (prediction,)) for one in self.effects)
         return replace(self, prediction=prediction, effects=effects, already=self.already and (prediction,))
@@ -107,8 +120,40 @@ class Ranking:
         return sum(effect.undecided > 0 for effect in self.effects)
 
 
-class _TimeUp(Exception):
+class TimeUp(Exception):
     """There is no more time."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is ranked for.
+
+    Attributes:
+        prediction: the evaluation row in question; None: all.
+        labels: whether outputs stand for labels.
+    """
+
+    prediction: int | None
+    labels: bool
+
+
+class Moved(Protocol):
+    """How far the weights go without each row, or group."""
+
+    aside: bool
+
+    def ends(self, r: int) -> tuple[float, float] | None:
+        """Of one by its place; None where nothing is known."""
+
+
+class Unmoved:
+    """Nothing of the weights."""
+
+    aside = False
+
+    def ends(self, r: int) -> tuple[float, float] | None:
+        """None."""
+        return None
 
 
 def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: float, tell: Progress) -> Ranking | str:
@@ -134,17 +179,33 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
 
     def told(stage: str, share: float) -> None:
         if time.monotonic() > until:
-            raise _TimeUp
+            raise TimeUp
         tell(stage, share)
 
     weights = _Weights(told)
     try:
         found = left_out(problem, points, told, weights)
-    except _TimeUp:
+    except TimeUp:
         return "the time was up before every row had been left out once: give more of it with --seconds"
     except CertifyError as error:
         return str(error)
     head = head_of(asked_any(problem, points, "delete", 1))
+    return ordered(found, found.rows.tolist(), head, Asked(prediction, labels), weights)
+
+
+def ordered(found: Leads, numbers: list[int], head: Head, asked: Asked, weights: Moved, owners: Owners | None = None,
+            ) -> Ranking | str:
+    """A ranking from enclosed outputs.
+
+    Args:
+        found: without each row, or group.
+        numbers: of these.
+        head: with the evaluation rows in question.
+        asked: about which of these.
+        weights: how far the weights go.
+        owners: of the groups; None: rows are ranked.
+    """
+    prediction, labels, points = asked.prediction, asked.labels, head.points
     flips, first = None, prediction or 0
     already: tuple[int, ...] = ()
     if labels:
@@ -153,18 +214,18 @@ def ranking(problem: Problem, prediction: int | None, labels: bool, seconds: flo
         flips = np.where(before, STAYS, _flips(found.lower, found.upper, head))  # no row alone flips these
     *best, tops = _largest(found, head.today if labels else np.full(len(points), -1))
     if not (np.isfinite(best[1]) & np.isfinite(best[2])).any():
-        return "no refit without a row is enclosed"
+        return f"no refit without a {'row' if owners is None else 'group'} is enclosed"
     effects = [Effect(row, int(at) if prediction is None else prediction, float(low), float(high),
-                      RAISES if low > 0 else LOWERS if high < 0 else OPEN,
+                      direction(float(low), float(high)),
                       None if flips is None else tuple((np.flatnonzero(flips[r] == FLIPS) + first).tolist()),
                       0 if flips is None else int((flips[r] == UNKNOWN).sum()),
                       weights.ends(r))
-               for r, (row, at, low, high) in enumerate(zip(found.rows.tolist(), *best, strict=True))]
+               for r, (row, at, low, high) in enumerate(zip(numbers, *best, strict=True))]
     order = sorted(range(len(effects)), key=lambda r: _place(effects[r]))
     rest = float(tops[order[1:]].max(initial=0.0))
     today = int(head.today[0]) if labels and prediction is not None else -1
-    return Ranking(prediction, problem.outputs > 1, weights.aside, today, already, float(tops.max(initial=0.0)), rest,
-                   tuple(effects[r] for r in order))
+    return Ranking(prediction, found.lower.shape[2] > 1, weights.aside, today, already, float(tops.max(initial=0.0)),
+                   rest, tuple(effects[r] for r in order), owners)
 
 
 def _place(effect: Effect) -> tuple[float, int]:
@@ -173,7 +234,7 @@ def _place(effect: Effect) -> tuple[float, int]:
     return (-abs(middle) if np.isfinite(middle) else np.inf, effect.row)
 
 
-def _largest(found: LeaveOneOut, today: Whole) -> tuple[Array, Array, Array, Array]:
+def _largest(found: Leads, today: Whole) -> tuple[Array, Array, Array, Array]:
     """Per row the evaluation row that it changes most, by the middle of both ends, both ends there; and its most.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 
 from certify.auditing.ranked.left_out import Effect, Ranking
 from certify.auditing.shown.given import Given
+from certify.auditing.shown.owners import Owners
 from certify.auditing.subject import Subject
 from certify.network.network import Network
 from certify.prove.label_words import worded
@@ -29,9 +30,9 @@ def named(subject: Subject, ranking: Ranking) -> dict[str, Any]:
         subject: what it is about, with its rows as they were given.
         ranking: of all rows.
     """
-    order, given = _columns(subject), subject.as_given
+    order, given = _columns(subject) if ranking.owners is None else [], subject.as_given
     return {
-        "prediction": ranking.prediction,
+        "prediction": ranking.prediction, "ranks": f"{ranking.word}s",
         "label": None if ranking.today < 0 else label_in_words(subject, ranking.today),
         "measures": measured(ranking),
         "weights": moved(ranking),
@@ -39,7 +40,8 @@ def named(subject: Subject, ranking: Ranking) -> dict[str, Any]:
         "undecided": ranking.undecided, "already": list(ranking.already),
         "flipped_by": None if ranking.prediction is None else list(ranking.flipping), "again": subject.again,
         "columns": [given.column(j) for j in order], "behind": given.behind, "in_certificate": False,
-        "rows": [_row(subject, effect, order) for effect in ranking.effects[:LISTED]],
+        "rows": [_row(subject, effect, order) if ranking.owners is None else _group(ranking.owners, effect)
+                 for effect in ranking.effects[:LISTED]],
     }
 
 
@@ -96,6 +98,16 @@ def _row(subject: Subject, effect: Effect, order: list[int]) -> dict[str, Any]:
         "flips": None if effect.flips is None else list(effect.flips), "undecided": effect.undecided,
         "weights": None if effect.weights is None else list(effect.weights),
         "data": _data(given, effect.row, order),
+    }
+
+
+def _group(owners: Owners, effect: Effect) -> dict[str, Any]:
+    """A group in the place of a row: its name, and how many rows it has."""
+    return {
+        "group": owners.names[effect.row], "of": owners.numbers.count(effect.row), "label": None,
+        "prediction": effect.prediction, "lower": _finite(effect.lower), "upper": _finite(effect.upper),
+        "direction": effect.direction, "flips": None if effect.flips is None else list(effect.flips),
+        "undecided": effect.undecided, "weights": None, "data": {},
     }
 
 

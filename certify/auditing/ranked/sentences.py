@@ -9,9 +9,10 @@ from typing import Final
 
 from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import label_in_words, measured, moved
+from certify.auditing.shown.owners import short
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
-from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES
+from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 
 ALIKE: Final = 1.01
 """How many times its own change that of another row may be for a row to be named beside it."""
@@ -48,10 +49,10 @@ def most(subject: Subject, ranking: Ranking) -> str:
     what = measured(ranking)
     where = what.replace("the output", "its output") if one else f"{what} of prediction {effect.prediction}"
     ends = f"{at_least(low, 4)} to {at_most(high, 4)}" if low else f"at most {at_most(high, 4)}"
-    limit = (f"no row's absence changes {'it' if one else 'that of any prediction'} by more than "
-             f"{at_most(ranking.upper, 4)}" if ranking.upper < math.inf else "of some rows it is open")
+    limit = (f"no {ranking.word}'s absence changes {'it' if one else 'that of any prediction'} by more than "
+             f"{at_most(ranking.upper, 4)}" if ranking.upper < math.inf else f"of some {ranking.word}s it is open")
     to = f"prediction {ranking.prediction}" if one else "a prediction"
-    return (f"training row {effect.row} {sure} to {to}: when it is left out {subject.again} {where} "
+    return (f"{ranking.called(effect.row)} {sure} to {to}: when it is left out {subject.again} {where} "
             f"{VERBS[effect.direction]} from {START} by {ends}, and {limit}"
             + ("" if one else _weights(ranking)))
 
@@ -78,12 +79,21 @@ def flips(subject: Subject, ranking: Ranking) -> str:
         return ""
     label = "label" if ranking.today < 0 else f"label {label_in_words(subject, ranking.today)!r}"
     if ranking.already:
-        return f"its {label} is another at that minimum already, with no row left out"
+        return f"its {label} is another at that minimum already, with no {ranking.word} left out"
     rows, left = ranking.flipping, ranking.undecided
     if rows:
         more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-        many = f"each of training rows {', '.join(map(str, rows[:NAMED]))}{more}"
-        said = f"leaving out {many if len(rows) > 1 else f'training row {rows[0]}'} alone flips its {label}"
+        said = f"leaving out {_each(ranking, rows, more)} alone flips its {label}"
     else:
-        said = f"no row alone flips its {label}" if not left else f"no row is proved to flip its {label} alone"
+        said = f"no {ranking.word} alone flips its {label}" if not left else (
+            f"no {ranking.word} is proved to flip its {label} alone")
     return said + (f", and of {left} it is undecided" if left else "")
+
+
+def _each(ranking: Ranking, rows: tuple[int, ...], more: str) -> str:
+    """The first of several rows or groups, each of which does something."""
+    if len(rows) == 1:
+        return ranking.called(rows[0])
+    if ranking.owners is None:
+        return f"each of training rows {', '.join(map(str, rows[:NAMED]))}{more}"
+    return f"each of groups {', '.join(short(ranking.owners.names[group]) for group in rows[:NAMED])}{more}"

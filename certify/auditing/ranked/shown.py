@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from certify.auditing.shown.owners import short
 from certify.format.digits import at_least, at_most
-from certify.prove.changed.leave_one_out import LOWERS, OPEN, RAISES
+from certify.prove.changed.left.leads import LOWERS, OPEN, RAISES
 
 PRINTED: Final = 5
 """Rows that are printed in a terminal."""
@@ -30,10 +31,22 @@ def lines(ranking: Mapping[str, Any] | None) -> list[str]:
         return []
     found = []
     for one in ranking["rows"][:PRINTED]:
-        label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {one['label']!r})"
+        target = few(one["label"]) if isinstance(one["label"], float) else repr(one["label"])
+        label = "" if one["label"] is None else f" ({'labelled' if ranking['labels'] else 'target'} {target})"
         flips = "" if one["flips"] is None or ranking["already"] else f"; its label {flips_alone(one)}"
-        found.append(f"row {one['row']}{label}: {change(one)}{flips}")
+        found.append(f"{named(one)}{label}: {change(one)}{flips}")
     return found
+
+
+def named(one: Mapping[str, Any]) -> str:
+    """A row by its number, or a group by its name and size.
+
+    >>> named({"row": 7}), named({"group": "anne", "of": 1}), named({"group": "bert", "of": 12})
+    ('row 7', 'group anne (1 row)', 'group bert (12 rows)')
+    """
+    if "group" not in one:
+        return f"row {one['row']}"
+    return f"group {short(one['group'])} ({one['of']} {'row' if one['of'] == 1 else 'rows'})"
 
 
 def change(one: Mapping[str, Any]) -> str:
@@ -88,3 +101,17 @@ def few(value: Any) -> Any:
     if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) and len(repr(value)) > MOST_DIGITS else value
+
+
+def rounded(word: str) -> str:
+    """A proved upper end in few digits, rounded up, for a cell; any other word as it is.
+
+    >>> rounded("0.05378225172290839"), rounded("stays"), rounded("3"), rounded("0 to 2")
+    ('0.05379', 'stays', '3', '0 to 2')
+    """
+    if "." not in word and "e-" not in word:
+        return word
+    try:
+        return at_most(float(word), DIGITS)
+    except ValueError:
+        return word

@@ -46,11 +46,22 @@ class Owners:
         names = self.of(rows)
         of = f" of {self.column}" if self.column else ""
         if len(names) == 1:
-            return f"group {short(names[0])}{of}"
+            return self._called(names[0])
         *first, last = [short(name) for name in names[:most]]
         more = len(names) - most
         told = f"{', '.join((*first, last))} and {more} more" if more > 0 else f"{', '.join(first)} and {last}"
         return f"groups {told}{of} together"
+
+    def called(self, number: int) -> str:
+        """A group by its number.
+
+        >>> Owners("user", (0, 1), ("007", "a")).called(1)
+        'group a of user'
+        """
+        return self._called(self.names[number])
+
+    def _called(self, name: str) -> str:
+        return f"group {short(name)}{f' of {self.column}' if self.column else ''}"
 
 
 def owners_of(column: str, numbers: Sequence[int], labels: Sequence[Any]) -> Owners:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from certify.auditing.ranked.shown import ends, few, flips_alone, signed
+from certify.auditing.ranked.shown import ends, few, flips_alone, rounded, signed
 from certify.auditing.shown.headline import headline
+from certify.auditing.shown.owners import short
 from certify.auditing.shown.predictions import MOST, Table, named, named_groups
 from certify.report.exporters.html import running
 
@@ -101,7 +102,7 @@ def _environment() -> Environment:
 
     loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few}
-    made.globals |= {"named": named, "named_groups": named_groups}
+    made.globals |= {"signed": signed, "flips_alone": flips_alone, "ends": ends, "few": few, "short": short}
+    made.globals |= {"rounded": rounded, "named": named, "named_groups": named_groups}
     made.globals |= running() | {"ended": _ended}
     return made

@@ -107,6 +107,30 @@ class Refitter:
                     V[at + slow] = self.slow(left, self._nearer(left, V[at + slow], node.V), goal, check)
         return V
 
+    def from_root(self, choices: Choices, check: Callable[[], None] = lambda: None) -> Array:
+        """`(B, k, m)` weights near the refits after changes of many rows each, all from the refit without a change.
+
+        Steps with the inverse there, which small groups of rows hardly move, and Newton's method for the others.
+
+        Args:
+            choices: B changes.
+            check: called between steps; raises when the time is up.
+        """
+        V = np.repeat(self.V0[None], len(choices), axis=0)
+        if self._plain is not None:
+            return self._plain.newton(choices, V, 0.0, check)
+        if self._root is None:
+            self._root = self._centred(Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)), self.V0)
+        T, W = np.zeros((len(V), self.V0.size, 1)), np.zeros((len(V), 1, 1))
+        check()
+        P = self._root.inverse
+        with np.errstate(all="ignore"):
+            V, slow = (self._mixed(choices, V, (P, T, W), 0.0) if self.large else
+                       self._chords(choices, V, P, T, W, 0.0))
+            left = Choices(choices.rows[slow], choices.codes[slow])
+            V[slow] = self.newton(left, self._nearer(left, V[slow], self.V0), 0.0, check)
+        return V
+
     @cached_property
     def curved(self) -> CurvedSteps | None:
         """Newton steps without Hessians, for new labels of large heads of one output."""

@@ -28,8 +28,10 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import head_of
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves.both_ends import BothEnds, Rows
+from certify.theorems.head.rows.moves.boxed import able
 from certify.theorems.head.rows.moves.boxed_ranges import boxed_ranges
 from certify.theorems.head.rows.moves.counted_ranges import Ranges, counted_ranges
+from certify.theorems.head.rows.moves.searched_ranges import searched_ranges
 from certify.theorems.head.rows.moves.squared_ranges import deleted_ranges, label_ranges
 
 LEAVES, FEW = 2_000_000, 20_000
@@ -107,7 +109,9 @@ def coefficients(
     Every choice of rows is refitted and enclosed where these are few. Else, of the squared loss, wrong labels take one
     sort (D3), and of deleted rows trees bound how far any choice moves a number (D23; not where rows carry weights);
     of the logistic loss with one output trees of boxes do that (D6), after every choice is refitted if the time is
-    enough, as for all other heads; and a choice that was found is refitted for each end. With cross-entropy and an
+    enough, as for all other heads; and a choice that was found is refitted for each end. Where nothing bounds what all
+    choices do (e.g. any 5 rows of a PoissonRegressor), ends are infinite, and what some rows do is proved all the same:
+    `reached_lower`, `reached_upper`, and so which numbers lose their sign. With cross-entropy and an
     intercept without decay the intercepts are those whose sum is 0. Behind layers that stay as they are, and of a
     kernel, a weight is that of a feature which these make, and not of a column.
 
@@ -120,7 +124,7 @@ def coefficients(
         progress: told the stage and the fraction done.
 
     Raises:
-        InputError: there are too many choices, or combinations of another shape.
+        InputError: there are too many choices and combinations, or combinations of another shape.
         SpecError: no theorem answers.
     """
     if (delete is None) == (relabel is None):
@@ -143,7 +147,7 @@ def coefficients(
         raise InputError(kind, f"{count}, {found}", "give fewer rows")
     return Coefficients(kind, count, names, Ranges(A, head).at(head.V[None])[0][0], found.lower, found.upper,
                         found.reached_lower, found.reached_upper, found.lower_rows, found.upper_rows,
-                        "" if found.bounded else _why(found, seconds))
+                        "" if found.bounded else _why(found, head, change, seconds))
 
 
 def ranges(head: Head, change: RowChange, A: Array, budget: Budget,
@@ -168,6 +172,9 @@ def ranges(head: Head, change: RowChange, A: Array, budget: Budget,
             break
         more = way(head, change, A, Budget(max(budget.left(), 0.0)))
         found = more if found is None else found if more is None else found.narrowed(more)
+    if (found is None or not found.bounded) and budget.left() > 0:
+        more = searched_ranges(head, change, A, Budget(budget.left()))
+        found = more if found is None else found if more is None else found.narrowed(more)
     return found or f"which has {Decimal(leaves):.1e} choices of rows, and {LEAVES:.0e} can be refitted"
 
 
@@ -175,10 +182,18 @@ def _boxed(head: Head, change: RowChange, A: Array, budget: Budget) -> BothEnds 
     return boxed_ranges(head, change, A, budget) if head.k == 1 else None
 
 
-def _why(found: BothEnds, seconds: float) -> str:
+def _why(found: BothEnds, head: Head, change: RowChange, seconds: float) -> str:
     """Why ends are missing, and what would help."""
     if found.needs > seconds:
         return f"to refit every choice takes about {found.needs:.0f} s, and there were {seconds:g}: give that many"
+    if not head.loss.quadratic and not able(head, change):
+        leaves = [sum(change.choices(head, size) for size in range(m + 1)) for m in range(change.count + 1)]
+        how = "with some labels changed" if change.relabels else "without some rows"
+        fewer = max(m for m, many in enumerate(leaves) if many <= LEAVES)
+        return (f"of this model nothing but a refit of every choice says what the worst rows do, and there are "
+                f"{Decimal(leaves[-1]):.1e} choices, of which {LEAVES:.0e} can be refitted; reached_lower and "
+                f"reached_upper are proved, each by the refit {how}"
+                + (f"; ask about {fewer} {'row' if fewer == 1 else 'rows'} or fewer" if fewer else ""))
     return "trees did not bound them in the time: give more seconds, or fewer rows"
 
 

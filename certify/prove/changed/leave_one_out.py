@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
-from math import inf, isfinite
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -16,21 +15,20 @@ from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
+from certify.prove.changed.left.groups import LeaveGroupsOut, asked_groups, groups_left_out
+from certify.prove.changed.left.leads import Leads, direction, place
+from certify.prove.changed.left.outputs import EnclosedOutputs
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import asked_any, distance_of
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange, choices_of
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
-from certify.systems.head.rows.refit import enclose_refits
-from certify.systems.head.rows.root_curvature import RootCurvature
 
 GOAL = 1e-7
 """Of μ: the length of a gradient that is short enough where every step with a large head takes long."""
-
-WIDE = 2.0**-21
-"""Width of outputs over the largest at a row above which they are worth more steps."""
 
 ALONE, WIDEST = "leaving each row out", "once more the rows whose absence is known least"
 TOLD = 20
@@ -38,8 +36,6 @@ TOLD = 20
 
 Each = Callable[[Refitter, Choices, Array], None]
 """Somebody who is shown refits."""
-
-RAISES, LOWERS, OPEN = "raises", "lowers", "open"
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Influence:
 
 
 @dataclass(frozen=True, eq=False)
-class LeaveOneOut:
+class LeaveOneOut(Leads):
     """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
 
     With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
@@ -96,24 +92,8 @@ class LeaveOneOut:
             point: number of the evaluation row.
         """
         low, high = self.ends(point)
-        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
+        return [Influence(row, a, b, direction(a, b))
                 for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
-
-    def ends(self, point: int, label: int | None = None) -> tuple[Array, Array]:
-        """`(r,)` lower and upper ends of these changes, in the order of the rows.
-
-        Args:
-            point: number of the evaluation row.
-            label: the output whose lead it is, where there are several; None: the largest after training on all rows.
-        """
-        N = self.base_lower.shape[0]
-        if not isinstance(point, int | np.integer) or not 0 <= point < N:
-            raise InputError("point", f"{point!r}", f"give the number of an evaluation row, 0 to {N - 1}")
-        if self.lower.shape[2] == 1:
-            return self._changes(point, _alone)
-        some = self._largest(point) if label is None else [label]
-        each = [self._changes(point, partial(_lead, own=own)) for own in some]  # more than one where two may be it
-        return np.min([low for low, _ in each], axis=0), np.max([high for _, high in each], axis=0)
 
     def most_influential(self, point: int, count: int = 10) -> list[Influence]:
         """The training rows whose absence changes one evaluation row most, largest change first.
@@ -122,11 +102,7 @@ class LeaveOneOut:
             point: number of the evaluation row.
             count: how many.
         """
-        def place(one: Influence) -> tuple[float, int]:
-            middle = one.lower + one.upper
-            return (-abs(middle) if isfinite(middle) else inf, one.row)  # what is not enclosed comes last
-
-        return sorted(self.changes(point), key=place)[:count]
+        return sorted(self.changes(point), key=lambda one: (place(one.lower, one.upper), one.row))[:count]
 
     def to_frame(self, point: int | None = None) -> Any:
         """A pandas DataFrame: for one evaluation row a line a training row; else a line a pair, with every output.
@@ -155,54 +131,38 @@ class LeaveOneOut:
         r, N, k = self.lower.shape
         return f"LeaveOneOut({r} rows, each left out: {N} evaluation rows, {k} {'output' if k == 1 else 'outputs'})"
 
-    def _largest(self, point: int) -> list[int]:
-        """The output that is the largest of an evaluation row after training on all rows; all that may be it."""
-        low, high = self.base_lower[point], self.base_upper[point]
-        return [int(c) for c in np.flatnonzero(high >= low.max())]
 
-    def _changes(self, point: int, read: Callable[[Array, Array], tuple[Array, Array]]) -> tuple[Array, Array]:
-        """Ends of what leaving out each row adds to a number that is read off the outputs of an evaluation row."""
-        low, high = read(self.lower[:, point], self.upper[:, point])
-        old_low, old_high = read(self.base_lower[None, point], self.base_upper[None, point])
-        with np.errstate(invalid="ignore"):
-            return _below(low - old_high[0]), _above(high - old_low[0])
+@overload
+def leave_one_out(problem: Problem, X_eval: Any, *, groups: None = None, progress: Progress | None = None,
+                  ) -> LeaveOneOut: ...
 
 
-def _alone(low: Array, high: Array) -> tuple[Array, Array]:
-    """Ends of the one output, for ends `(r, 1)` of outputs."""
-    return low[:, 0], high[:, 0]
-
-
-def _lead(low: Array, high: Array, own: int) -> tuple[Array, Array]:
-    """Ends of an output less the largest of the others, for ends `(r, k)` of outputs."""
-    with np.errstate(invalid="ignore"):
-        return (_below(low[:, own] - np.delete(high, own, axis=1).max(axis=1)),
-                _above(high[:, own] - np.delete(low, own, axis=1).max(axis=1)))
-
-
-def _below(x: Array) -> Array:
-    return np.asarray(np.where(np.isnan(x), -np.inf, np.nextafter(x, -np.inf)))
-
-
-def _above(x: Array) -> Array:
-    return np.asarray(np.where(np.isnan(x), np.inf, np.nextafter(x, np.inf)))
+@overload
+def leave_one_out(problem: Problem, X_eval: Any, *, groups: Any, progress: Progress | None = None,
+                  ) -> LeaveGroupsOut: ...
 
 
 def leave_one_out(problem: Problem, X_eval: Any, *, groups: Any = None, progress: Progress | None = None,
-                  ) -> LeaveOneOut:
+                  ) -> LeaveOneOut | LeaveGroupsOut:
     """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
+
+    With `groups` each group is left out in turn, with all its rows: `.lower` and `.upper` have a first axis of groups,
+    and `.most_influential(13)` names the groups that move a prediction most.
 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
-        groups: none can be left out here; which of them flip a prediction others say.
+        groups: the group of every row, e.g. its user or source; None: rows are left out one by one.
 
     Raises:
-        InputError: groups are given.
+        InputError: all rows are of one group, or labels of groups that are none.
     """
     if groups is not None:
-        raise InputError("groups", "given, and rows are left out one by one", "ask certify.stable_predictions(problem, "
-                         "X_new, delete=1, groups=…) which predictions some one group flips (.witness(13).groups), or "
-                         "certify.tolerated_changes(problem, X_new, 'delete', groups=…) how many groups each survives")
+        asked = asked_groups(problem, X_eval, groups)
+        assert asked.together is not None
+        tell_of_lost(problem, GroupChange(False, 1, asked.together))
+        distance_of(head_of(asked), problem.ended)
+        with told(progress) as tell:
+            return groups_left_out(asked, groups, tell)
     tell_of_lost(problem, RowChange(False, 1, tuple(problem.rows)))
     with told(progress) as tell:
         return left_out(problem, X_eval, tell)
@@ -237,7 +197,7 @@ def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> t
     """Ends without each row, every refit solved and enclosed by itself, and those with all rows."""
     refitter = Refitter(head)
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    enclose = _Enclosed.of(head, refitter.V0)
+    enclose = EnclosedOutputs.of(head, refitter.V0)
     low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
     held, steps = max(1, (1 << 21) // (head.k * head.m)), -(-len(rows) // (TOLD * refitter.step))
@@ -251,11 +211,17 @@ def _one_by_one(head: Head, rows: Whole, tell: Progress, each: Each | None) -> t
         some = enclose.ends(choices, V)
         if refitter.large:
             own = part(tell, share, share + len(choices) / len(rows))
-            enclose.narrow(choices, some, refitter, partial(own, ALONE))
+            enclose.narrow(choices, some, partial(_to_the_end, refitter, partial(own, ALONE), len(choices)))
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
     return np.concatenate(lows), np.concatenate(highs), (low[0], high[0])
+
+
+def _to_the_end(refitter: Refitter, tell: Callable[[float], None], of: int, place: int, one: Choices) -> Array:
+    """Weights as near a refit as rounding lets them be."""
+    tell(place / of)
+    return refitter.solve(one)
 
 
 def _by_one_hessian(head: Head, rows: Whole, tell: Progress) -> Ends | None:
@@ -263,53 +229,10 @@ def _by_one_hessian(head: Head, rows: Whole, tell: Progress) -> Ends | None:
     ends = each_left_out(head, rows, partial(tell, ALONE))
     if ends is None:
         return None
-    for done, (place, V) in enumerate(zip(ends.wide.tolist(), ends.V, strict=True)):
+    for done, (where, V) in enumerate(zip(ends.wide.tolist(), ends.V, strict=True)):
         tell(WIDEST, done / len(ends.wide))
-        one = Choices(rows[place].reshape(1, 1), np.array([[DELETED]]))
-        low, high = _Enclosed.of(head, V).ends(one, V[None])
-        if (high - low).max() < (ends.high[place] - ends.low[place]).max():
-            ends.low[place], ends.high[place] = low[0], high[0]
+        one = Choices(rows[where].reshape(1, 1), np.array([[DELETED]]))
+        low, high = EnclosedOutputs.of(head, V).ends(one, V[None])
+        if (high - low).max() < (ends.high[where] - ends.low[where]).max():
+            ends.low[where], ends.high[where] = low[0], high[0]
     return ends
-
-
-@dataclass(frozen=True, eq=False)
-class _Enclosed:
-    """Outputs after changes: by D1e where the intercept is free and the loss knows its curvature, else by D1a, D1b."""
-
-    head: Head
-    root: RootCurvature | None
-
-    @staticmethod
-    def of(head: Head, V: Array) -> _Enclosed:
-        return _Enclosed(head, RootCurvature.of(head, V) if head.free_intercept and head.read_off else None)
-
-    def ends(self, choices: Choices, V: Array) -> tuple[Array, Array]:
-        """What lies within a distance of outputs; it holds the rounding of the difference (`Head.outputs`)."""
-        if self.root is None:
-            F, off = self.head.outputs(V, enclose_refits(self.head, choices, V))
-            return F - off, F + off
-        near = self.root.distances(choices, V)
-        F, off = self.root.outputs(V, near)
-        open_ = np.flatnonzero(~np.isfinite(near))
-        if len(open_):
-            part = Choices(choices.rows[open_], choices.codes[open_])
-            F[open_], off[open_] = self.head.outputs(V[open_], enclose_refits(self.head, part, V[open_]))
-        return F - off, F + off
-
-    def narrow(self, choices: Choices, ends: tuple[Array, Array], refitter: Refitter,
-               tell: Callable[[float], None]) -> None:
-        """Solve those to the end, in place, whose outputs are known to less than `WIDE` of the largest at a row.
-
-        Their own curvature is then the reference: where a row held much, that of the refit with it says little.
-        """
-        low, high = ends
-        with np.errstate(all="ignore"):
-            wide = (high - low) / np.abs(high + low).max(axis=2, keepdims=True)
-        for b in np.flatnonzero(~(wide.max(axis=(1, 2)) <= WIDE)):
-            tell(b / len(choices))
-            one = choices.part(slice(b, b + 1))
-            V = refitter.solve(one)
-            own = self if self.root is None else _Enclosed.of(self.head, V[0])
-            new = own.ends(one, V)
-            if (new[1] - new[0]).max() < (high[b] - low[b]).max():
-                low[b], high[b] = new[0][0], new[1][0]

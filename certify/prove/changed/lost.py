@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from certify.format.errors import InputError
 from certify.format.words import Loss, Parameter
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.problem import Problem
+from certify.problem.progress import warn
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
@@ -62,7 +62,7 @@ def tell_of_lost(problem: Problem, change: Change | None = None, numbers: bool =
     """Warn of it the caller of the function that calls this."""
     said = said_of_lost(problem, change, numbers)
     if said:
-        warnings.warn(said, stacklevel=3)
+        warn(said)
 
 
 def _fits_constant(problem: Problem) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,18 +12,16 @@ from certify.format.errors import EnclosureError, InputError
 from certify.format.quantities import PREDICTION_CHANGE
 from certify.format.support import applying
 from certify.format.words import Parameter
-from certify.network.loss.losses import loss_named
-from certify.network.network import Network
 from certify.problem.closeness import solved
 from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, told
+from certify.problem.progress import Progress, told, warn
 from certify.problem.question import question_of
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as
 from certify.prove.moved.outputs import able, ends_of
 from certify.prove.rows import asked_of, distance_of, points_of
-from certify.prove.rows_asked import asked_change
+from certify.prove.rows_asked import asked_change, is_plain
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
@@ -107,13 +104,9 @@ def prediction_change(
         raise InputError("prediction_change", "targets that are kept without their mean, which a fit to fewer rows "
                          "takes anew", "fit with normalize_y=False")
     members = asked_change(problem, delete, relabel, None, None)
-    head, change = _plain(problem, X_eval, members) if _is_plain(problem) else _penalised(problem, X_eval, members)
+    head, change = _plain(problem, X_eval, members) if is_plain(problem) else _penalised(problem, X_eval, members)
     if words := able(head, change):
-        steps = getattr(problem.prepare, "words", "")
-        raise InputError("prediction_change", words, "for one bound of all predictions ask certify.bound("
-                         f'dataclasses.replace(problem, parameter="{members["parameter"]}", set="sparse", '
-                         f'count={members["count"]}, evaluation=points), "prediction_change"), points being X_eval'
-                         f"{f' behind {steps}' if steps else ''}")
+        raise InputError("prediction_change", words, _instead(members["count"], relabel is not None))
     assert isinstance(change, RowChange)
     with told(progress) as tell:
         tell("how far predictions move", 0.0)
@@ -125,6 +118,16 @@ def prediction_change(
     known = tuple(one for one in labels if one is not None)
     return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows,
                             known if known and len(known) == len(labels) else None)
+
+
+def _instead(count: int | None, relabels: bool) -> str:
+    """What to call where each prediction by itself is not bounded."""
+    what, named = (f"relabel={count}", "labels wrong") if relabels else (f"delete={count}", "rows deleted")
+    whole = f'certify.audit(problem, X_new, {what}, ask="{named}")'
+    if count == 1 and not relabels:
+        return ("ask certify.leave_one_out(problem, X_new), which encloses every output without each row, or for one "
+                f"bound of all predictions {whole}")
+    return f"for what is proved of all predictions together ask {whole}"
 
 
 def _penalised(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[Head, Change]:
@@ -141,12 +144,6 @@ def _penalised(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tup
     distance_of(head, problem.ended)
     tell_of_lost(asked, change)
     return head, change
-
-
-def _is_plain(problem: Problem) -> bool:
-    """Whether it is least squares of one layer without a penalty, which no other theorem about rows is of."""
-    return problem.weight_decay == 0 and isinstance(problem.network, Network) and problem.network.depth == 1 and (
-        loss_named(problem.loss).quadratic)
 
 
 def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[Head, Change]:
@@ -166,8 +163,8 @@ def _plain(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> tuple[H
     if fit is not None and problem.weights is None:
         today, exact = head.points @ head.V.T, head.points @ fit
         if not np.abs(today - exact).max() <= solved(head.V) * np.abs(exact).max():
-            warnings.warn("predictions of the given weights are not those of least squares of these rows: were they "
-                          "fitted with sample weights, or to other data? Answers are about least squares", stacklevel=3)
+            warn("predictions of the given weights are not those of least squares of these rows: were they "
+                 "fitted with sample weights, or to other data? Answers are about least squares")
     count = members["count"]
     if count is None:
         raise InputError("delete", "rows that are named", "give a number of rows")

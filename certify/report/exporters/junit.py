@@ -41,12 +41,12 @@ def render(certificate: Json, folder: str = "", seconds: Mapping[str, float] = U
     """
     every = outcomes(certificate)
     spec = placed(folder, certificate["subject"]["spec"]["path"])
-    suite = Element("testsuite", name=f"certify {_clean(spec)}", tests=str(len(every.claims)),
+    suite = Element("testsuite", name=f"certify {clean(spec)}", tests=str(len(every.claims)),
                     timestamp=certificate["created"].rstrip("Z"), hostname="localhost")
     properties = SubElement(suite, "properties")
     for name, value in (("verdict", certificate["verdict"]), ("gates", gates_of(certificate)),
                         ("certificate", certificate["digest"]), ("certify", certificate["certify_version"])):
-        SubElement(properties, "property", name=name, value=_clean(value))
+        SubElement(properties, "property", name=name, value=clean(value))
     if seconds:
         suite.set("time", f"{sum(seconds.values()):.3f}")
     tally = {"failure": 0, "error": 0, "skipped": 0}
@@ -58,7 +58,7 @@ def render(certificate: Json, folder: str = "", seconds: Mapping[str, float] = U
             tally[kind] += 1
     for kind, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(name, str(tally[kind]))
-    SubElement(suite, "system-out").text = _clean(verdict_line(certificate))
+    SubElement(suite, "system-out").text = clean(verdict_line(certificate))
     suites = Element("testsuites")
     suites.append(suite)
     indent(suites)
@@ -67,28 +67,28 @@ def render(certificate: Json, folder: str = "", seconds: Mapping[str, float] = U
 
 def _case(suite: Element, one: Outcome, spec: str, said: str, took: float | None) -> str:
     """Add a claim; what it counts as, empty where it passes."""
-    case = SubElement(suite, "testcase", name=_clean(one.asked), classname=_clean(spec))
+    case = SubElement(suite, "testcase", name=clean(one.asked), classname=clean(spec))
     if took is not None:
         case.set("time", f"{took:.3f}")
     properties = SubElement(case, "properties")
     for name, value in (("lower", one.lower), ("upper", one.upper), ("unit", one.unit), ("rigour", one.rigour),
                         ("theorem", one.theorem), ("fingerprint", one.fingerprint)):
-        SubElement(properties, "property", name=name, value=_clean("none" if value is None else str(value)))
+        SubElement(properties, "property", name=name, value=clean("none" if value is None else str(value)))
     if one.state is State.MET:
         return ""
     kind, word = KINDS[one.state] if one.decides else ("skipped", "")
     why = f": {prose(words(one.suppression))}" if one.suppression else ""
-    found = SubElement(case, kind, message=_clean(one.line + why))
+    found = SubElement(case, kind, message=clean(one.line + why))
     if word:
         found.set("type", word)
-        found.text = _clean(said)
+        found.text = clean(said)
     return kind
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     r"""Foreign text without the characters that XML 1.0 has no place for.
 
-    >>> _clean("a" + chr(0) + "b" + chr(0xFFFE) + chr(10) + "c")
+    >>> clean("a" + chr(0) + "b" + chr(0xFFFE) + chr(10) + "c")
     'a�b�\nc'
     """
     return "".join(c if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000"

@@ -63,11 +63,11 @@ def shares(claim: Claim, problem: Problem) -> tuple[Phrase, ...]:
     """Labels that stay, as per cent of all of them, and those that may go for each changed row."""
     first, *others = counted(claim, problem) or ((),)
     changed, rows = most_rows(problem), problem.evaluation_rows or 0
-    if not changed or changed < 2 or claim.lower is None or not rows:
+    if not changed or changed < 2 or claim.lower is None or not rows or problem.grouped is not None:
         return (first, *others) if first else ()
     each = upper_end(_over(rows - int(claim.lower), changed), DIGITS)
-    return (first, say("for each of the {k} rows that may change at most {each} labels that go", k=count(changed),
-                       each=each), *others)
+    return (first, say("at most {each} predictions that get another label for each of the {k} rows that may change",
+                       each=each, k=count(changed)), *others)
 
 
 def of_the_data(problem: Problem) -> tuple[Phrase, ...]:

@@ -8,6 +8,9 @@ from certify.report.digits import count
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.statements import prose
 
+GROUPS = "groups"
+"""What an audit calls the numbers of groups whose names are no numbers: it says nothing more."""
+
 
 def condition(problem: Problem) -> str:
     """What happens to the rows, as the condition of a sentence; empty where any rows change, each by itself."""
@@ -19,7 +22,8 @@ def condition(problem: Problem) -> str:
         return _given(problem, row.whole[0], row.whole[1])
     most = problem.count or 0
     if problem.grouped is not None:
-        kept = f"the {count(problem.grouped.groups)} groups of training rows (by {prose(problem.grouped.by)})"
+        by = "" if problem.grouped.by == GROUPS else f" (by {prose(problem.grouped.by)})"
+        kept = f"the {count(problem.grouped.groups)} groups of training rows{by}"
         some, they = ("one", "it is") if most == 1 else (count(most), "they are")
         if parameter.leaves:
             return f"all rows of at most {some} of {kept} are left out, whichever {they}"

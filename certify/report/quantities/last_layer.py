@@ -51,7 +51,8 @@ def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
     changes = changes_of(claim) if problem.fresh is None else []
     already = sum(not change for change in changes)
-    template += " {flipped} get another label after some such choice of rows, proved" if flipped else ""
+    get = "gets" if flipped == 1 else "get"
+    template += f" {{flipped}} {get} another label after some such choice of rows, proved" if flipped else ""
     template += ", {already} of them with no change at all, by training to the end on today’s data" if already else ""
     template += "." if flipped else ""
     template += " Of the others nothing was proved." if kept and kept + flipped < n else ""

@@ -57,8 +57,11 @@ REFUSED = {
     "lambda 0, hinge": (bare(0.0, loss="squared_hinge"), "weight_decay: no weight_decay, and without weight decay the "
                         "solution need be neither unique nor stable; give weight_decay"),
     "lambda below 0": (bare(-1.0), "weight_decay: -1.0; give a finite number from 0 on"),
-    "no penalty at all": (asked(lm.LinearRegression()), "weight_decay: no weight_decay, and without weight decay the "
-                          "solution need be neither unique nor stable; give weight_decay"),
+    "no penalty at all": (asked(lm.LinearRegression()), "weight_decay: plain least squares (LinearRegression) has no "
+                          "penalty, and without weight decay the solution need be neither unique nor stable; ask "
+                          "certify.prediction_change(problem, X_new, delete=3) how far predictions move, "
+                          "certify.sign_survives(X, y, column) how many rows a coefficient survives, or fit Ridge with "
+                          "an alpha above 0; to arrays give weight_decay"),
     "constant labels": (asked(LR(), of=0 * Y), "y: 1 of the 2 labels that the estimator was fitted to; give the "
                         "targets it was fitted to"),
     "constant labels, hinge": (asked(LinearSVC(), of=0 * Y), "y: 1 of the 2 labels that the estimator was fitted to; "

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import certify
+from certify.auditing.ranked.shown import rounded
 from certify.auditing.shown.predictions import column
 
 pytest.importorskip("sklearn")
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import PoissonRegressor, Ridge
 
 RNG = np.random.default_rng(5)
 X, POINTS = RNG.normal(size=(14, 2)), RNG.normal(size=(5, 2))
@@ -53,6 +54,23 @@ def test_no_refit_moves_a_prediction_further_and_one_nearly_as_far(audited: Path
 def test_the_page_has_no_labels_of_them(audited: Path) -> None:
     text = (audited / "audit.html").read_text(encoding="utf-8")
     assert "How far a prediction moves at most" in text and "margin today" not in text and "predictions.csv" in text
+
+
+def test_the_page_rounds_each_end_up(audited: Path) -> None:
+    """A cell is never below what the file beside it has."""
+    text = (audited / "audit.html").read_text(encoding="utf-8")
+    with (audited / "predictions.csv").open(encoding="utf-8") as handle:
+        ends = [end for line in list(csv.reader(handle))[1:] for end in line[2:]]
+    for end in ends:
+        assert len(end) > 8 and f"<td>{end}</td>" not in text and f"<td>{rounded(end)}</td>" in text
+        assert float(end) <= float(rounded(end)) <= float(end) * 1.001
+
+
+def test_where_one_bound_holds_of_all_no_column_repeats_it(tmp_path: Path) -> None:
+    counts = RNG.poisson(np.exp(0.3 * X[:, 0]))
+    problem = certify.from_sklearn(PoissonRegressor(alpha=1, tol=1e-10).fit(X, counts), X, counts)
+    found = certify.audit(problem, POINTS, ask="rows deleted", folder=tmp_path)
+    assert found.verdict == "certified" and not (tmp_path / "predictions.csv").exists()
 
 
 def test_an_end_of_each_is_never_above_that_of_all_and_no_end_is_open() -> None:

@@ -174,9 +174,33 @@ def softmax_of(n: int) -> Problem:
                    set="sparse")
 
 
-def test_too_many_choices_are_refused() -> None:
-    with pytest.raises(InputError, match=r"5, which has 2.6e\+9 choices of rows"):
-        coefficients(softmax_of(200), delete=5)
+def test_of_too_many_choices_what_some_rows_do_is_proved_and_no_end() -> None:
+    found = coefficients(softmax_of(200), delete=5)
+    assert np.isinf(found.lower).all() and np.isinf(found.upper).all() and not found.keeps_sign.any()
+    assert np.isfinite(found.reached_lower).all() and (found.reached_lower < found.reached_upper).all()
+    assert all(1 <= len(set(rows)) <= 5 for rows in (*found.lower_rows, *found.upper_rows))
+    assert "there are 2.6e+9 choices, of which 2e+06 can be refitted" in found.reason
+    assert found.reason.endswith("each by the refit without some rows; ask about 3 rows or fewer")
+
+
+@pytest.mark.parametrize("kind", ["delete", "relabel"])
+@pytest.mark.parametrize(("free", "k"), [(False, 1), (True, 1), (True, 3)])
+def test_values_that_a_search_reaches_lie_in_the_exact_range(kind: str, free: bool, k: int,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the squared loss, whose every refit is exact, with nothing but the search: each by the rows that it names."""
+    problem = squared(np.random.default_rng([k, free]), free=free, k=k)
+    true = exact(problem, kind, 2)
+    alone = ("label_ranges", "deleted_ranges", "counted_ranges", "_boxed")
+    for way in alone:
+        monkeypatch.setattr(f"certify.prove.changed.coefficients.{way}", lambda *given, **more: None)
+    found = coefficients(problem, **{kind: 2})
+    met = 0
+    for j in range(3 * k):
+        low, high = min(w[j] for w in true), max(w[j] for w in true)
+        assert low <= found.reached_lower[j] <= float(low) + 2 * float(high - low)
+        assert found.reached_lower[j] <= found.reached_upper[j] + 1e-9 and found.reached_upper[j] <= high
+        met += int(found.reached_lower[j] - float(low) < 1e-6) + int(float(high) - found.reached_upper[j] < 1e-6)
+    assert np.isinf(found.lower).all() and met >= 3 * k  # half of the ends are the true ones, about
 
 
 def test_the_time_limit_binds_and_what_is_left_open_is_said() -> None:
@@ -216,7 +240,21 @@ def test_boxes_hold_what_counting_out_finds(kind: str, free: bool, monkeypatch: 
     assert decided > 8
 
 
-def test_of_another_loss_too_many_choices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_single_rows_are_too_many_too_the_question_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("certify.prove.changed.coefficients.LEAVES", 1)
+    monkeypatch.setattr("certify.theorems.head.rows.moves.searched_ranges.MOST", 1)
     with pytest.raises(InputError, match="can be refitted"):
         coefficients(softmax_of(9), delete=2)
+
+
+def test_a_search_that_lies_reaches_nothing_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are no refits are enclosed with their distance, or count for nothing."""
+    problem = squared(np.random.default_rng(3), free=False)
+    true = exact(problem, "delete", 2)
+    for way in ("label_ranges", "deleted_ranges", "counted_ranges", "_boxed"):
+        monkeypatch.setattr(f"certify.prove.changed.coefficients.{way}", lambda *given, **more: None)
+    monkeypatch.setattr(Refitter, "from_root", lambda self, choices, check: np.repeat(
+        10.0 + self.V0[None], len(choices), axis=0))
+    found = coefficients(problem, delete=2)
+    for j in range(3):
+        assert min(w[j] for w in true) <= found.reached_lower[j] and found.reached_upper[j] <= max(w[j] for w in true)

@@ -46,9 +46,3 @@ def test_tables_name_the_groups(asked) -> None:
     frame, i = found.to_frame(), int(found.attacked[0])
     assert frame["groups"][i] == found.witness(i).groups and str(frame["groups"][i][0]).startswith("C0")
     assert f"of {', '.join(found.witness(i).groups)}" in found._repr_html_()
-
-
-def test_groups_of_rows_left_out_one_by_one_name_who_answers(asked) -> None:
-    X, y, users, points, _ = asked
-    with pytest.raises(certify.InputError, match=r"ask certify.stable_predictions\(problem, X_new, delete=1, groups"):
-        certify.leave_one_out(certify.from_sklearn(RidgeClassifier().fit(X, y), X, y), points, groups=users)

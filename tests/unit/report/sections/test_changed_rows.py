@@ -42,6 +42,8 @@ def test_it_names_what_flips_and_by_which_rows() -> None:
     assert "Undecided predictions 2, 3, 4 For these" in said
     assert "■ 4,995 stay ■ 3 undecided ■ 2 flip" in said
     assert "2 get another label after some such choice of rows, proved." in said
+    assert "predictions that get another label for each of the 2 rows that may change" in said
+    assert "1 gets another label after some such choice of rows, proved." in text(rows_deleted(flipped=1))
 
 
 def test_words_of_labels() -> None:

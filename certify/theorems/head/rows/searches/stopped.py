@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from certify.problem.limits import duration
@@ -17,6 +18,9 @@ PATIENT: Final = 10.0
 """Seconds after which a method that decided nothing, and of which nobody knows how long it takes, is no such reason."""
 
 HARDLY: Final = "more time would hardly help"
+WORTH: Final = 6 * 3600.0
+"""Seconds up to which somebody may give what a method is known to need."""
+
 SHOWN: Final = 2
 """Methods that are named."""
 
@@ -39,6 +43,11 @@ class Stopped:
     least: Callable[[], float]
     waits: bool = False
 
+    @cached_property
+    def needed(self) -> float:
+        """About the seconds that it needs at least, measured; 0.0 where nobody knows."""
+        return proposed(self.least) or 0.0
+
     def against(self, seconds: float) -> str:
         """Why more time than there was would hardly help it, in words; "" where it may.
 
@@ -49,10 +58,9 @@ class Stopped:
         >>> Stopped("enumeration", 0.0, 0, lambda: 90.0).against(20.0), Stopped("box", 9.0, 0, lambda: 0.0).against(9.0)
         ('', '')
         """
-        needed = proposed(self.least) or 0.0
-        if needed > TIMES * seconds:
-            return f"about {duration(needed)} would be needed ({STAGES[self.name]})"
-        if self.spent < max(needed, PATIENT) or self.gained:
+        if self.needed > TIMES * seconds:
+            return f"about {duration(self.needed)} would be needed ({STAGES[self.name]})"
+        if self.spent < max(self.needed, PATIENT) or self.gained:
             return ""
         return f"nothing was decided in {duration(self.spent)} ({STAGES[self.name]})"
 
@@ -63,10 +71,18 @@ def hardly(stopped: Sequence[Stopped], seconds: float) -> str:
     Args:
         stopped: those that were.
         seconds: that there were for all.
+
+    >>> hardly([Stopped("enumeration", 10.0, 0, lambda: 1440.0)], 10.0)
+    'there were 10 s, and a refit for each choice would need about 24 min'
+    >>> hardly([Stopped("enumeration", 10.0, 0, lambda: 1e6)], 10.0)[:27]
+    'more time would hardly help'
     """
     said: list[str] = []
     for one in sorted(stopped, key=lambda one: -one.spent):  # to know what one had costs nothing, to measure it may
         if not (why := one.against(seconds)):
             return ""
         said.append(why)
+    if known := [(one.needed, one.name) for one in stopped if TIMES * seconds < one.needed <= WORTH]:
+        needed, name = min(known)
+        return f"there were {duration(seconds)}, and {STAGES[name]} would need about {duration(needed)}"
     return f"{HARDLY}: {', '.join(list(dict.fromkeys(said))[:SHOWN])}" if said else ""

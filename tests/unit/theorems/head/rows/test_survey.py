@@ -245,8 +245,8 @@ def test_what_more_time_would_do_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize(("patient", "needed", "advised", "said"), [
-    (1e9, 0.0, True, ""), (0.0, 0.0, False, "nothing was decided in"), (1e9, 301.0, False, "about 5 min would be"),
-    (0.0, 299.0, True, ""),
+    (1e9, 0.0, True, ""), (0.0, 0.0, False, "nothing was decided in"), (1e9, 301.0, False, "would need about 5 min"),
+    (0.0, 299.0, True, ""), (0.0, 1e6, False, "about 277.8 h would be needed"),
 ])
 def test_more_time_is_advised_where_a_stopped_method_may_use_it(monkeypatch, patient, needed, advised, said):
     """One that decided nothing in its time, or is known to need far more than there was, is no reason to wait."""
@@ -258,7 +258,9 @@ def test_more_time_is_advised_where_a_stopped_method_may_use_it(monkeypatch, pat
     found = survey(head, any_rows(head, 2, True), 30.0, methods=("softmax_tree",))
     words = remedy(found.tried, found.cut, found.more, found.fewer)
     assert found.undecided.any() and found.cut
-    assert ("give more time" in words) == advised == (stopped.HARDLY not in words) and said in words
+    assert ("give more time" in words) == advised and said in words
+    assert (stopped.HARDLY in words) == (not advised and needed != 301.0)
+    assert ("there were 30 s, and" in words) == (needed == 301.0)  # somebody may give that
 
 
 def test_no_time_is_missed_by_methods_that_do_not_apply():

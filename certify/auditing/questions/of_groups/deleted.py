@@ -89,9 +89,7 @@ class GroupsDeleted(Question):
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
         if not subject.grouping:
-            given = subject.as_given
-            known = owners((*(given.names or ()), *given.aside))
-            return MISSING.replace("COLUMN", known[0]) if known else MISSING
+            return missing(subject)
         if options.many >= subject.groups:
             return f"{options.many} of {subject.groups} groups cannot be left out"
         if not subject.classifies:
@@ -106,6 +104,13 @@ class GroupsDeleted(Question):
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
         return of_rows(subject, claim, f"{_whichever(subject, options)} {subject.rebalanced.again}", subject.owners)
+
+
+def missing(subject: Subject) -> str:
+    """That nobody said whose each row is, with the column that may say it."""
+    given = subject.as_given
+    known = owners((*(given.names or ()), *given.aside))
+    return MISSING.replace("COLUMN", known[0]) if known else MISSING
 
 
 def _whichever(subject: Subject, options: Options) -> str:
