@@ -70,7 +70,7 @@ class Tree:
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _run(self, at: Whole) -> None:
-        head, most = self.head, min(self.change.count, len(self.change.rows))
+        head, most = self.head, max(min(self.change.count, len(self.change.rows)), 2)  # D25 is about two and more
         refitter = Refitter(head)
         self.lines, self.judge = lines_of(head, at), Judge(head, refitter, at, self.found, self.check)
         rows, none = np.array(self.change.rows, dtype=np.int64), np.arange(len(at))
