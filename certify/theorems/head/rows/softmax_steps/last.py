@@ -22,27 +22,28 @@ AT_ONCE, GOAL = 64, 1e-9
 """Choices that are refitted at a time, and how short their gradients are to be."""
 
 
-def choices_of(f: int, most: int) -> Whole:
-    """`(B, most)` all choices of at most so many of f steps, the number f that of no row.
+def choices_of(f: int) -> Whole:
+    """`(B, 2)` all choices of at most two of f steps, the number f that of no row.
 
-    >>> choices_of(2, 2).tolist()
+    >>> choices_of(2).tolist()
     [[0, 1], [0, 2], [1, 2], [2, 2]]
     """
-    T = [(*some, *(f,) * (most - size)) for size in range(most, -1, -1) for some in combinations(range(f), size)]
-    return np.array(sorted(T), dtype=np.int64).reshape(len(T), most)
+    return np.append(np.stack(np.triu_indices(f + 1, 1), axis=1), [[f, f]], axis=0)
 
 
-def open_of(node: Node, m: Margins) -> tuple[Whole, Mask]:
+def open_of(node: Node, m: Margins, check: Callable[[], None]) -> tuple[Whole, Mask]:
     """All choices of at most two rows of a node `(B, 2)`, and `(B, L)` which leave a margin that is not known to stay.
 
     Args:
         node: the node.
         m: the margins of evaluation rows.
+        check: raises when the time is up.
     """
-    T = choices_of(len(node.rows), min(node.most, 2))
+    T = choices_of(len(node.rows))
     far = [t.distances(T) for t in node.tables]
     found = np.zeros((len(T), len(m.gap)), dtype=bool)
     for place, gap in enumerate(m.gap):
+        check()
         for c in range(len(gap)):
             each = m.takes[:, place, c][T]
             need, size = each.sum(axis=1), np.abs(each).sum(axis=1) + abs(float(gap[c]))
@@ -102,7 +103,7 @@ class Judge:
             node: the node; `out` the rows that are gone.
             m: the margins of the evaluation rows `places` `(P,)`.
         """
-        T, open_ = open_of(node, m)
+        T, open_ = open_of(node, m, self.check)
         which = np.flatnonzero(open_.any(axis=1))
         sizes = (T[which] < len(node.rows)).sum(axis=1)
         for size in np.unique(sizes):

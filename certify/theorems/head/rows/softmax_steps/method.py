@@ -12,8 +12,11 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax_box import for_pairs
 from certify.theorems.head.rows.softmax_steps.tree import Tree
 
-LEAST, SHARE = 3, 0.9
-"""Fewest rows that are deleted (of two every choice is looked at); and part of the time that is left."""
+LEAST, FEW = 3, 5
+"""Fewest rows that are deleted (of two every choice is looked at), and the most of which a tree is ended as a rule."""
+
+SHARE, LESS = 0.9, 0.6
+"""Parts of the time that is left: of few rows, as other trees decide fewer of such heads; and of more."""
 
 LARGE = 2_000_000
 """Most of what steps of all rows do to all rows: a node of a larger head takes seconds."""
@@ -34,7 +37,7 @@ class SoftmaxSteps(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that no choice of rows moves, of those whose choices were all looked at, and rows that flip."""
-        own = budget.share(SHARE)
+        own = budget.share(SHARE if change.count <= FEW else LESS)
         tree = Tree(head, change, own.check)
         with np.errstate(all="ignore"):
             proved = tree.run(todo)

@@ -28,7 +28,7 @@ from certify.theorems.head.rows.softmax_sums.table import Table, pairs, table
 PARTS = (0.3, 0.1)
 """Parts of all curvature in further matrices: less is lost of them, and lengths are longer."""
 
-NUMBERS, PAIRS = 8_000_000, 2_000
+NUMBERS, PAIRS = 8_000_000, 600
 """Most numbers of slopes at sums of two steps that are formed for a node, and pairs; of a last one a part of them."""
 
 
@@ -96,7 +96,7 @@ def node_of(head: Head, out: tuple[int, ...], rows: Whole, most: int, start: tup
         check()
         if (m := metric(root.c, np.full(less.n, part))) is not None:
             metrics.append(m)
-    s = moves_of(root.c, own, W - c.V, most, check)
+    s = moves_of(c, own, W - c.V, most, check)  # with what its outputs are off by, which the matrix need not know
     f = _formed(metrics, s, W, c, most, check)
     return Node(less, keep, c.V, own, W, s, tuple(table(m, s, W, f, most, check) for m in metrics), most)
 
