@@ -290,3 +290,9 @@ def test_choices_that_may_lie_farther_than_is_looked_are_not_bounded(monkeypatch
     monkeypatch.setattr(bound, "AROUND", (1e-9,) * len(AROUND))
     with np.errstate(all="ignore"):
         assert np.isinf(worst(p.node, p.m, np.arange(2, 10))[0]).all()
+
+
+def test_what_outputs_of_the_centre_are_off_by_counts() -> None:
+    """In what steps do; only the matrix takes the outputs as floats have them."""
+    node = case(6, 4, (2,)).node
+    assert (node.moves.c.off > 0.0).all() and all((t.m.c.off == 0.0).all() for t in node.tables)
