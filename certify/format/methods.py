@@ -12,7 +12,7 @@ METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "
 
 UNCHECKED: Final = ("softmax_by_choice", "step_sums", "softmax_two_labels", "softmax_sums",
                     "softmax_three_labels", "label_triples", "pair_table", "deleted_triples", "squared_by_counts",
-                    "squared_relabelled", "both_sums", "both_refits", "separate_boxes")
+                    "squared_relabelled", "both_sums", "both_refits", "separate_boxes", "softmax_steps")
 """Methods that have no checker: no certificate states what they prove."""
 
 OPEN, FLIPPED, FIRST, BEYOND = 0, 1, 2, 1000

@@ -40,6 +40,7 @@ WAYS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "softmax_two_labels": ("softmax_two_labels.method:SoftmaxTwoLabels", _ONE_BY_ONE),
     "separate_boxes": ("separate.method:Separate", _TREE),
     "softmax_sums": ("softmax_sums.method:SoftmaxSums", "sums of single steps"),
+    "softmax_steps": ("softmax_steps.method:SoftmaxSteps", "sums of single steps in a tree"),
     "squared_relabelled": ("squared.relabelled:SquaredRelabelled", _SUMS),
     "softmax_three_labels": ("softmax_three_labels.method:ThreeLabels", _ONE_BY_ONE),
     "softmax_tree": ("softmax_tree:SoftmaxTree", _TREE),
