@@ -73,8 +73,8 @@ WRONG: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         tree, "gains", lambda own, up, down, kinds: own(replace(up, gain=0.0 * up.gain), down, kinds)),
     "what helps one output is counted twice": forgets(
         tree, "gains", lambda own, up, down, kinds: own(up, down, kinds) - 0.3 * np.abs(up.gain)),
-    "hot rows stay": forgets(tree.Tree, "_children", lambda own, it, node, order, points, need: points),
-    "refits are not looked at": forgets(tree.Tree, "_leaves", lambda own, it, node, order, points, open_: points),
+    "hot rows stay": forgets(tree.Tree, "_children", lambda own, it, node, at, order, points, need: points),
+    "refits are not looked at": forgets(tree.Tree, "_leaves", lambda own, it, node, at, order, points, open_: points),
     "boxes of other nodes serve whatever is changed": forgets(tree.Tree, "_reached", lambda own, it, node, a: ()),
     "a centre that flips": forgets(tree, "clear", lambda own, up, down: own(up, down) + 0.4),
 }
@@ -94,8 +94,8 @@ BENT: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "relabelled rows pull half as much": forgets(outputs, "relabelled", shorter),
     "deleted rows always pull their most": forgets(outputs, "deleted", helpful),
     "rows with weights pull as others": forgets(
-        outputs, "_first", lambda own, c, trap, its, rows, alone: own(
-            c, trap, Ends(its.low, its.high * np.minimum(c.kept[rows], 1.0)), rows, alone)),
+        outputs, "_first", lambda own, c, trap, its, rows, k, alone: own(
+            c, trap, Ends(its.low, its.high * np.minimum(c.kept[rows], 1.0)), rows, k, alone)),
 }
 
 
