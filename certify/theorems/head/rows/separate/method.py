@@ -53,7 +53,8 @@ class Separate(Method):
                 why = "a decomposition or a number was not finite"
         proved[tree.proved] = True
         proved &= ~tree.found.flipped
-        arrays = tree.record.arrays(np.flatnonzero(proved), len(proved), (head.k, head.m)) if proved.any() and not self.bends else {}
+        stated = proved.any() and not self.bends
+        arrays = tree.record.arrays(np.flatnonzero(proved), len(proved), (head.k, head.m, head.n)) if stated else {}
         return Part(self.name, proved, arrays, tree.found.flips(), why=why or tree.why, late=late)
 
 

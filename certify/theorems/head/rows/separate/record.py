@@ -68,8 +68,8 @@ class Record:
         noted[change] = (weights, noted[change][1] if change in noted else set())
         noted[change][1].update(points.tolist())
 
-    def arrays(self, proved: Rows, N: int, sizes: tuple[int, int]) -> Mapping[str, NDArray[np.generic]]:
-        """What a checker needs for some points of N, of a head with so many outputs and columns."""
+    def arrays(self, proved: Rows, N: int, sizes: tuple[int, int, int]) -> Mapping[str, NDArray[np.generic]]:
+        """What a checker needs for some points of N, of a head with so many outputs, columns and rows."""
         keep = set(proved.tolist())
         live = [keep & set(node.numbers) for node in self.nodes]
         for at, node in enumerate(self.nodes):  # a child's points are only those that its parent asks about
@@ -87,7 +87,7 @@ class Record:
         length = dict.fromkeys(kept, 0)
         for at, most in [*((at, max((self.nodes[at].numbers[j] for j in live[at]), default=0)) for at in kept),
                          *((node, start) for _, _, node, start in boxes.values()), *((at, h) for at, h, _ in uses),
-                         *((came[0], came[1] + 1) for at in kept if (came := self.nodes[at].came) != ROOT)]:
+                         *((one[0], one[1] + 1) for at in kept if (one := self.nodes[at].came) != ROOT)]:
             length[at] = max(length[at], most)
         numbers = np.full((len(kept), N), -1)
         for at in kept:
@@ -97,7 +97,7 @@ class Record:
         leaves = [(place[at], *change, weights) for at in kept
                   for change, (weights, points) in self.nodes[at].leaves.items() if points & live[at]]
         came = [self.nodes[at].came for at in kept]
-        (K, m), n = sizes, len(held[0][0].c.kept) if held else 0
+        K, m, n = sizes
         return {
             "parent": _whole([place.get(a, -1) for a, _, _ in came]), "branch": _whole([b for _, b, _ in came]),
             "code": _whole([c for _, _, c in came]), "hot_count": _whole([length[at] for at in kept]),

@@ -1,4 +1,4 @@
-"""D34: what the box of one output leaves of `x·w` and of `−x·w` after changes of rows, in doubles that count upwards."""
+"""D34: what the box of one output leaves of `x·w` and of `−x·w` after changes of rows, in doubles counted upwards."""
 
 from __future__ import annotations
 

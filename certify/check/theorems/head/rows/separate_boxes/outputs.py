@@ -55,8 +55,8 @@ def outputs_of(head: Head, where: str) -> Outputs:
         raise Invalid(where, "boxes of outputs that are fitted apart are stated", "they are for several outputs, the "
                       "loss one_vs_rest or squared_hinge, a fixed decay and weights that stay")
     if head.free_intercept and not loss.smooth:
-        raise Invalid(where, "boxes are stated", "the intercept carries no decay, and where a loss is flat nothing else "
-                      "holds it")
+        raise Invalid(where, "boxes are stated", "the intercept carries no decay, and where a loss is flat nothing "
+                      "else holds it")
     if head.count < 1 or (not head.relabels and head.free_intercept and head.count >= head.n):
         raise Invalid(where, f"{head.count} rows change", "at least one is needed, and fewer deleted than there are")
     known = [*head.targets, *(head.codes.rows if head.relabels else ())]

@@ -15,8 +15,8 @@ from certify.check.theorems.head.rows.separate_boxes.outputs import Outputs
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-WHOLE = ("parent", "branch", "code", "hot_count", "hot", "numbers", "box_output", "box_node", "box_start", "box_wide", "slabs",
-         "use_node", "use_start", "use_box", "leaf_node", "leaf_row", "leaf_code")
+WHOLE = ("parent", "branch", "code", "hot_count", "hot", "numbers", "box_output", "box_node", "box_start", "box_wide",
+         "slabs", "use_node", "use_start", "use_box", "leaf_node", "leaf_row", "leaf_code")
 REAL = ("box_weights", "leaf_weights")
 
 
@@ -45,7 +45,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Stated:
-    """A box: of an output, at a node, without some of its hot rows; its centre, slabs in codes, and rows with products."""
+    """A box: of an output, at a node, without its first hot rows; a centre, slabs in codes, rows that have products."""
 
     output: int
     node: int
@@ -143,7 +143,8 @@ def _nodes(o: Outputs, flat: Mapping[str, list[int]], where: str) -> list[Node]:
         here, hot = f"{where}, node {at}", flat["hot"][ends[at] : ends[at + 1]]
         if at == 0:
             _placed((parent, branch, code) == (-1, -1, -1), here)
-            made, free, left = (), sorted(o.head.moving), o.head.count
+            made: Choice = ()
+            free, left = sorted(o.head.moving), o.head.count
         else:
             _placed(0 <= parent < at, here)
             up = found[parent]
