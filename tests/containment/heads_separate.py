@@ -107,14 +107,17 @@ def followed(head: Head, change: RowChange, arrays: Mapping[str, Any], asked: Ar
 def bent_to_fit(rng: np.random.Generator, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays with something else in one of them, which may hold as well."""
     found = {name: array.copy() for name, array in arrays.items()}
-    name = str(rng.choice(["slabs", "box_weights", "numbers", "leaf_weights", "claims"]))
+    name = str(rng.choice(["slabs", "box_weights", "numbers", "leaf_weights", "claims", "orphans"]))
+    most = np.broadcast_to(found["numbers"].max(axis=1, keepdims=True), found["numbers"].shape)
     if name == "slabs":
         less = rng.integers(1, 30, (4, 1, 1))
         codes = np.array([(found[name] >> 12 * (3 - a)) & 4095 for a in range(4)])
         codes = np.maximum(codes - less * (rng.random((4, 1, 1)) < 0.5), 0)
         found[name] = sum(codes[a] << 12 * (3 - a) for a in range(4))
     elif name == "claims":  # every point as if it were as those that need most
-        found["numbers"] = np.broadcast_to(found["numbers"].max(axis=1, keepdims=True), found["numbers"].shape)
+        found["numbers"] = most
+    elif name == "orphans":  # the same of the root, and nothing is said below it
+        found["numbers"] = np.where(np.arange(len(most))[:, None] > 0, -1, most)
     elif name == "numbers":
         found[name] = np.where(found[name] > 0, found[name] - 1, found[name])
     else:

@@ -215,4 +215,4 @@ def test_calls_decide_three_deleted_rows_of_iris(model: Any) -> None:
     X, y = load_iris(return_X_y=True)
     model.fit(X[::2], y[::2])
     found = certify.stable_predictions(certify.from_sklearn(model, X[::2], y[::2]), X[1::4], delete=3, seconds=40.0)
-    assert found.survey.parts["separate_boxes"].proved.sum() >= 20
+    assert found.survey.parts["separate_bent"].proved.sum() >= 20
