@@ -73,7 +73,7 @@ def test_a_mutant_without_a_killer_says_why():
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
           "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24),
           "left out": (LEFT_OUT, 9), "streamed": (STREAMED, 14),
-          "vectors": (VECTORS, 20), "separate": (SEPARATE, 10)}
+          "vectors": (VECTORS, 20), "separate": (SEPARATE, 9)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""
