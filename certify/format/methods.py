@@ -7,12 +7,12 @@ from typing import Final
 METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "box_tree", "energy", "cells",
                   "softmax_box", "every_choice", "softmax_tree", "new_rows", "squared_tree", "pair_tree",
                   "squared_aside", "softmax_pairs", "by_choice", "softmax_labels", "by_counts",
-                  "group_tree", "label_sums", "bent_box", "both_squared")
+                  "group_tree", "label_sums", "bent_box", "both_squared", "separate_boxes")
 """In the order of their numbers, which never change; a new one is added at the end."""
 
 UNCHECKED: Final = ("softmax_by_choice", "step_sums", "softmax_two_labels", "softmax_sums",
                     "softmax_three_labels", "label_triples", "pair_table", "deleted_triples", "squared_by_counts",
-                    "squared_relabelled", "both_sums", "both_refits", "separate_boxes", "softmax_steps")
+                    "squared_relabelled", "both_sums", "both_refits", "separate_bent", "softmax_steps")
 """Methods that have no checker: no certificate states what they prove."""
 
 OPEN, FLIPPED, FIRST, BEYOND = 0, 1, 2, 1000

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from flint import arb, ctx
 
+from certify.check.theorems.head.rows import separate_boxes
+from certify.check.theorems.head.rows.head import BITS
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, RowChange
 from certify.systems.head.rows.head import Head
@@ -15,6 +20,7 @@ from certify.theorems.head.rows.separate.outputs import centre_of, held
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.other_heads import other_head
+from tests.families.row_heads import as_checked, stored
 from tests.oracles.separate_refits import Choice, least, refitted
 
 NEAR = 1e-9
@@ -87,3 +93,50 @@ def changed_rows_separate(rng: np.random.Generator) -> Outcome:
     if Separate().able(head, change):
         return "refused"
     return "decided" if held_outputs(head, change, every, W) + judged(head, change, W) else "refused"
+
+
+def followed(head: Head, change: RowChange, arrays: Mapping[str, Any], asked: Array, **other: Any) -> Array:
+    """Which points the checker proves."""
+    twin = as_checked(head, change)
+    if head.weights is not None:
+        twin = replace(twin, weights=[arb(x) for x in head.weights.rows.tolist()])
+    with ctx.workprec(BITS):
+        return np.array(separate_boxes.proved(replace(twin, **other), stored(dict(arrays)), "here", asked.tolist()))
+
+
+def bent_to_fit(rng: np.random.Generator, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays with something else in one of them, which may hold as well."""
+    found = {name: array.copy() for name, array in arrays.items()}
+    name = str(rng.choice(["slabs", "box_weights", "numbers", "leaf_weights", "claims", "orphans"]))
+    most = np.broadcast_to(found["numbers"].max(axis=1, keepdims=True), found["numbers"].shape)
+    if name == "slabs":
+        less = rng.integers(1, 30, (4, 1, 1))
+        codes = np.array([(found[name] >> 12 * (3 - a)) & 4095 for a in range(4)])
+        codes = np.maximum(codes - less * (rng.random((4, 1, 1)) < 0.5), 0)
+        found[name] = sum(codes[a] << 12 * (3 - a) for a in range(4))
+    elif name == "claims":  # every point as if it were as those that need most
+        found["numbers"] = most
+    elif name == "orphans":  # the same of the root, and nothing is said below it
+        found["numbers"] = np.where(np.arange(len(most))[:, None] > 0, -1, most)
+    elif name == "numbers":
+        found[name] = np.where(found[name] > 0, found[name] - 1, found[name])
+    else:
+        found[name] = found[name] + 10.0 ** rng.uniform(-6, -1) * rng.standard_normal(found[name].shape)
+    return found
+
+
+@attack("changed_rows_separate_checked", "D34", slow=10)
+def changed_rows_separate_checked(rng: np.random.Generator) -> Outcome:
+    """Arrays of a run, honest or with other slabs, centres or numbers: what a checker accepts holds of every refit."""
+    head, change, _, W = drawn(rng)
+    part = Separate().prove(head, change, head.today >= 0, Budget())
+    if part is None or not part.arrays:
+        return "refused"
+    honest = rng.random() < 0.3
+    asked = head.today >= 0
+    stays = followed(head, change, part.arrays if honest else bent_to_fit(rng, part.arrays), asked)
+    if honest and (part.proved & ~stays).any():
+        raise Violation("what is proved is not followed")
+    if (stays & (least(head, W, head.points, np.maximum(head.today, 0)) < -NEAR)).any():
+        raise Violation("a point that was accepted is flipped by a choice")
+    return "decided" if stays.any() else "refused"

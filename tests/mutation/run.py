@@ -30,6 +30,7 @@ from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_pairs import PAIRS
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_separate import SEPARATE
 from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_streamed import STREAMED
@@ -208,10 +209,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED, LEFT_OUT, STREAMED, VECTORS, BOTH))))
+                                      PACKED, LEFT_OUT, STREAMED, VECTORS, BOTH, SEPARATE))))
         return 0
     every = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
-             + STREAMED + VECTORS + BOTH)
+             + STREAMED + VECTORS + BOTH + SEPARATE)
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

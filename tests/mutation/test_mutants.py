@@ -18,6 +18,7 @@ from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_pairs import PAIRS
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_separate import SEPARATE
 from tests.mutation.mutants_sequences import SEQUENCES
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_streamed import STREAMED
@@ -26,7 +27,7 @@ from tests.mutation.mutants_vectors import VECTORS
 from tests.mutation.run import check_all, mutated_source, workplace
 
 ALL = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
-       + LEFT_OUT + STREAMED + VECTORS + BOTH)
+       + LEFT_OUT + STREAMED + VECTORS + BOTH + SEPARATE)
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -73,7 +74,7 @@ def test_a_mutant_without_a_killer_says_why():
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
           "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24),
           "left out": (LEFT_OUT, 9), "streamed": (STREAMED, 14),
-          "vectors": (VECTORS, 20), "both": (BOTH, 28)}
+          "vectors": (VECTORS, 20), "both": (BOTH, 28), "separate": (SEPARATE, 9)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""

@@ -305,6 +305,8 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
         return not isinstance(asked, str) and _method(name).seconds(near, asked) <= FITS * budget.left()
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: name not in first)
+    if {"separate_bent", "separate_boxes"} <= set(waiting):  # the one does all that the other does
+        waiting.remove("separate_boxes")
     if tree_first(head, change, methods):
         for name in (name for name in TREES if name in waiting):
             waiting.remove(name)

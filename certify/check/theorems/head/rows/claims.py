@@ -34,7 +34,7 @@ FLIPS = ("point", "rows", "codes", "weights")
 NEW = ("new", "labels")
 """Arrays of flips where rows are new."""
 WEIGHED = ("every_choice", "box", "box_tree", "group_tree", "label_sums", "bent_box", "squared_labels", "squared_tree",
-           "squared_aside", "squared_deletions")
+           "squared_aside", "squared_deletions", "separate_boxes")
 BALANCED, LABELLED = ("every_choice", "by_counts", "label_sums"), ("every_choice", "label_sums")
 """Methods that take rows that carry weights, which stay; balanced ones, which every change of rows changes; and those
 that go by the label that a row has, where labels change."""

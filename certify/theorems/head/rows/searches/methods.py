@@ -38,6 +38,7 @@ WAYS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "softmax_labels": ("softmax_labels.method:SoftmaxLabels", _ONE_BY_ONE),
     "softmax_pairs": ("softmax_pairs.method:SoftmaxPairs", _PAIRS),
     "softmax_two_labels": ("softmax_two_labels.method:SoftmaxTwoLabels", _ONE_BY_ONE),
+    "separate_bent": ("separate.method:SeparateBent", _TREE),
     "separate_boxes": ("separate.method:Separate", _TREE),
     "softmax_sums": ("softmax_sums.method:SoftmaxSums", "sums of single steps"),
     "softmax_steps": ("softmax_steps.method:SoftmaxSteps", "sums of single steps in a tree"),

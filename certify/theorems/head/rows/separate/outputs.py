@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.head.boxes import minimiser
 from certify.format.words import Loss
@@ -21,7 +22,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.losses import LOGISTIC, ON_SLABS, OnSlabs
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.sums import Sums, sums
-from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, centre, seen
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, centre, seen, short
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.bent_box.image import Bent, bent, linear
 from certify.theorems.head.rows.box_tree import scaled
@@ -35,6 +36,11 @@ SEPARATE: Final[Mapping[str, OnSlabs]] = MappingProxyType({
 
 NEAR = 1e-16
 """Squared Newton decrement after which no step follows."""
+
+
+SHARE = 2.0**-28
+ROOM = 1.0 + SHARE
+"""Of what changes take, for a checker's doubles that count upwards; far more than a few roundings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +108,15 @@ class Held:
         rows: those that may, in order.
         plain: by D5 itself.
         second: to second order, which takes longer; None without one.
+        codes, wide: the slabs, and of how many rows products were formed.
     """
 
     c: Centre
     rows: Rows
     plain: tuple[Way, ...]
     second: Way | None
+    codes: NDArray[np.int64]
+    wide: int
 
     def say(self, X: Array, light: Rows, fully: bool) -> list[tuple[Lost, Lost]]:
         """What is known of points, of some of the rows in their order: by D5, or, `fully`, to second order."""
@@ -120,7 +129,7 @@ class Held:
         return bool(np.isin(rows, self.rows).all())
 
 
-def held(c: Centre, rows: Rows, k: int, left: Callable[[], float]) -> Held | None:
+def held(c: Centre, rows: Rows, k: int, left: Callable[[], float], bends: bool = True) -> Held | None:
     """What is known of an output where any k of some rows may change; None where no slabs are found.
 
     Args:
@@ -128,6 +137,7 @@ def held(c: Centre, rows: Rows, k: int, left: Callable[[], float]) -> Held | Non
         rows: those that may change, in any order.
         k: at least 1.
         left: seconds left.
+        bends: whether the second order may be asked for.
     """
     rows = np.sort(rows)
     found = Tree(c.sums, np.zeros((0, c.sums.S.shape[1])), left).box(c, rows, 0, k)
@@ -135,25 +145,35 @@ def held(c: Centre, rows: Rows, k: int, left: Callable[[], float]) -> Held | Non
         return None
     slabs = Slabs(*decoded(found.codes))
     its = relabelled(c, rows, slabs) if c.sums.relabels else deleted(c, rows, slabs)
-    plain = tuple(_first(c, found.found, its, rows, alone) for alone in (False, True)[: 1 + (k > 1)])
-    return Held(c, rows, plain, _second(c, rows, k, slabs) if c.sums.loss.bends else None)
+    plain = tuple(_first(c, found.found, its, rows, k, alone) for alone in (False, True)[: 1 + (k > 1)])
+    second = _second(c, rows, k, slabs) if bends and c.sums.loss.bends else None
+    return Held(c, rows, plain, second, found.codes, found.found.wide)
 
 
-def _first(c: Centre, trap: Trap, its: Ends, rows: Rows, alone: bool) -> Way:
-    """By a box of D5: `xᵀH'⁻¹s` lies within `|x|_B|s|_B` of `xᵀAs`, for all rows that change together or for each."""
+def _first(c: Centre, trap: Trap, its: Ends, rows: Rows, k: int, alone: bool) -> Way:
+    """By a box of D5: `xᵀH'⁻¹s` lies within `|x|_B|s|_B` of `xᵀAs`, for all rows that change together or for each.
+
+    A checker's products and forms are as coarse as `cut`, its rows in few bits: what is proved is to hold there too.
+    """
     s = c.sums
-    own = seen(s.S, trap.half, s.norms, trap.off)[rows] * trap.size * RAISE
+    most = np.maximum(np.maximum(np.abs(its.low), np.abs(its.high)), trap.size)
+    far, cut = fp.row_norms(s.S[rows] @ trap.mean), short(s.S.shape[1])
+    coarse = trap.off + (6.0 + 4.0 * float(np.sqrt(s.S.shape[1]))) * cut * fp.frobenius(trap.half)
+    own = seen(s.S, trap.half, s.norms, coarse)[rows] * trap.size * RAISE
+    loose = 8.0 * cut * float(far.max()) * most
+    still = trap.loose + 4.0 * k * cut * float((far * trap.size).max())
 
     def say(X: Array) -> tuple[Lost, Lost]:
         norms = fp.row_norms(X)
-        C, beside = (X @ trap.mean) @ s.S[rows].T, seen(X, trap.half, norms, trap.off)
-        room = (norms * trap.loose + seen(X, trap.top, norms, trap.off) * trap.rest) * RAISE
-        room = room if alone else (room + beside * trap.spread) * RAISE
+        C, beside = (X @ trap.mean) @ s.S[rows].T, seen(X, trap.half, norms, coarse)
+        room = (norms * still + seen(X, trap.top, norms, trap.off) * trap.rest) * RAISE
+        room = (room if alone else room + beside * trap.spread) * ROOM
         each = np.outer(beside, own) * RAISE if alone else 0.0
         found = []
         for sign in (1.0, -1.0):
             ends = np.maximum(sign * C * its.low, sign * C * its.high)
-            found.append(Lost(s.margins(sign * X, norms, c.w), ends + each + 4.0 * U * (np.abs(ends) + each), room))
+            found.append(Lost(s.margins(sign * X, norms, c.w), ends + each + np.outer(norms, loose) + SHARE * (
+                np.abs(ends) + each), room))
         return found[0], found[1]
 
     return say

@@ -24,6 +24,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.separate.joint import clear, gains, touched
 from certify.theorems.head.rows.separate.outputs import Held, centre_of, heat, held
+from certify.theorems.head.rows.separate.record import ROOT, Came, Record
 from certify.theorems.head.rows.separate.refits import refits
 
 HOT: Final = (0, 2, 4, 7, 10, 15, 20, 27, 35, 45, 60, 80, 110, 150)
@@ -56,24 +57,26 @@ class Node:
         made: the changes, a batch of one.
         rows: those that may change next.
         k: how many of them.
+        came: from which node.
     """
 
     head: Head
     made: Choices
     rows: Rows
     k: int
+    came: Came = ROOT
 
-    def child(self, row: int, code: int, rows: Rows) -> Node:
+    def child(self, row: int, code: int, rows: Rows, came: Came) -> Node:
         """After one more change."""
         made = Choices(*(np.hstack([old, [[new]]]) for old, new in ((self.made.rows, row), (self.made.codes, code))))
         if code == DELETED:
             phi = self.head.phi.copy()
             phi[row] = 0.0
-            return Node(replace(self.head, phi=phi), made, rows, self.k - 1)
+            return Node(replace(self.head, phi=phi), made, rows, self.k - 1, came)
         assert self.head.codes is not None
         Y = self.head.Y.copy()
         Y[row] = self.head.codes[code]
-        return Node(replace(self.head, Y=Y), made, rows, self.k - 1)
+        return Node(replace(self.head, Y=Y), made, rows, self.k - 1, came)
 
 
 Pieces = tuple[Rows, list[tuple[Array, Array]]]
@@ -86,10 +89,16 @@ class Tree:
         found: choices that flip points.
         proved: numbers of the points that stay.
         why: what kept it from proving more.
+        record: what a certificate states, which knows nothing of the second order.
+
+    Args:
+        head, change, budget: what is asked.
+        bends: whether boxes are looked at to second order.
     """
 
-    def __init__(self, head: Head, change: RowChange, budget: Budget) -> None:
+    def __init__(self, head: Head, change: RowChange, budget: Budget, bends: bool = True) -> None:
         self.head, self.change, self.budget, self.why = head, change, budget, ""
+        self.bends, self.record = bends, Record()
         self.found, self.proved = Found(head), np.zeros(0, np.int64)
         self._hard: int | None = None
         self._held: dict[tuple[int, ...], Held] = {}
@@ -104,27 +113,28 @@ class Tree:
         self.budget.check()
         centres = [centre_of(node.head, self.change.relabels, a) for a in range(node.head.k)]
         W, root = np.array([c.w for c in centres]), not node.made.rows.shape[1]
-        if not len(node.rows) or not node.k:
-            return self._alone(node, W, points)
         order = self._order(node, centres)
+        at = self.record.begin(node.came, order)
+        if not len(node.rows) or not node.k:
+            return self._bare(node, at, W, points)
         self._flip(node, W, points)
         points = points[~self.found.flipped[points]]
         if not len(points):
             return points
         node = replace(node, head=replace(node.head, V=W))
         if node.k == 1:
-            points = self._last(node, centres, order, points)
+            points = self._last(node, at, centres, order, points)
             return self._through(points) if root else points
-        need = self._needs(node, centres, order, points)
+        need = self._needs(node, at, centres, order, points)
         hard = need > min(MOST, len(order))
         if hard.all():
             self.why = NOTHING
         points, need = points[~hard], need[~hard]
         if not root:
-            return self._children(node, order, points, need)
+            return self._asked(node, at, order, points, need)
         usual = np.quantile(need, SOON, method="lower") if len(need) else 0
         for some in (need <= usual, need > usual):  # those that few hot rows keep from being proved are through first
-            self._through(self._children(node, order, points[some], need[some]))
+            self._through(self._asked(node, at, order, points[some], need[some]))
         return points
 
     def _through(self, points: Rows) -> Rows:
@@ -132,7 +142,13 @@ class Tree:
         self.proved = np.union1d(self.proved, points)
         return points
 
-    def _children(self, node: Node, order: Rows, points: Rows, need: Rows) -> Rows:
+    def _asked(self, node: Node, at: int, order: Rows, points: Rows, need: Rows) -> Rows:
+        """Those that stay, which are noted."""
+        stay = self._children(node, at, order, points, need)
+        self.record.through(at, stay, need[np.isin(points, stay)])
+        return stay
+
+    def _children(self, node: Node, at: int, order: Rows, points: Rows, need: Rows) -> Rows:
         """Which of some points stay where a hot row changes, each of those that it needs in turn."""
         for a in range(int(need.max(initial=0))):
             for code in self.change.alternatives(self.head, int(order[a])):
@@ -141,7 +157,7 @@ class Tree:
                 asked = points[need > a]
                 if not len(asked):
                     return points
-                stay = self._stay(node.child(int(order[a]), code, order[a + 1 :]), asked)
+                stay = self._stay(node.child(int(order[a]), code, order[a + 1 :], (at, a, code)), asked)
                 good = ~np.isin(points, np.setdiff1d(asked, stay))
                 points, need = points[good], need[good]
         return points[~self.found.flipped[points]]
@@ -158,7 +174,8 @@ class Tree:
         if (F.argmax(axis=1) != self.head.today[points]).any() and node.made.rows.shape[1]:
             self.found.prove(node.made, W[None])
 
-    def _boxes(self, node: Node, centres: list[Centre], order: Rows, h: int, anew: bool = False) -> list[Held] | None:
+    def _boxes(self, node: Node, at: int, centres: list[Centre], order: Rows, h: int, anew: bool = False,
+               ) -> list[Held] | None:
         """Boxes of all outputs for the rows after the first h; None where one has none.
 
         An output has those of other nodes, or of more rows, where the same of its targets are changed, if not `anew`.
@@ -169,7 +186,9 @@ class Tree:
             name = (a, node.k, *self._reached(node, a))
             one = self._held.get(name)
             if one is None or anew or not one.holds(order[h:]):
-                one = held(centres[a], order[h:], node.k, self.budget.left)
+                one = held(centres[a], order[h:], node.k, self.budget.left, self.bends)
+                if one is not None:
+                    self.record.box(one, a, at, h)
             if one is None:
                 self._hard = a
                 return None
@@ -184,20 +203,22 @@ class Tree:
         new = self.head.codes[codes, a] != self.head.Y[rows, a]
         return tuple(sorted(rows[new].tolist()))
 
-    def _needs(self, node: Node, centres: list[Centre], order: Rows, points: Rows) -> Rows:
+    def _needs(self, node: Node, at: int, centres: list[Centre], order: Rows, points: Rows) -> Rows:
         """`(N,)` how many hot rows have to be left out for boxes to prove each point; more than all of them: none."""
         n, tried = len(order), 0
         need = np.full(len(points), n + 1)
         for h in HOT:
             if h >= n - node.k or tried >= MORE or need.max() <= h + ENOUGH:
                 break
-            known = self._boxes(node, centres, order, h, tried > 0)
+            known = self._boxes(node, at, centres, order, h, tried > 0)
             if known is None:
                 continue
             tried += 1
-            for fully in (False, True):
+            for fully in (False, True)[: 1 + self.bends]:
                 open_ = np.flatnonzero(need > h)
-                need[open_] = np.minimum(need[open_], self._counted(node, order, h, known, points[open_], fully))
+                found = self._counted(node, order, h, known, points[open_], fully)
+                self.record.set(at, h, known, points[open_], found)
+                need[open_] = np.minimum(need[open_], found)
         return need
 
     def _counted(self, node: Node, order: Rows, h: int, known: list[Held], points: Rows, fully: bool) -> Rows:
@@ -226,14 +247,15 @@ class Tree:
                             for up, down in zip(said[y], said[c], strict=False)]  # none where one was not proved
                     yield some[mine], [(clear(up, down), gains(up, down, kinds)) for up, down in both]
 
-    def _last(self, node: Node, centres: list[Centre], order: Rows, points: Rows) -> Rows:
+    def _last(self, node: Node, at: int, centres: list[Centre], order: Rows, points: Rows) -> Rows:
         """One change is left: boxes say which rows leave which points open, and these are refitted."""
         open_, bare = np.ones((len(points), len(order)), bool), np.ones(len(points), bool)
         for h in (h for h in HOT if h < len(order) - 1):
-            known = self._boxes(node, centres, order, h)
+            known = self._boxes(node, at, centres, order, h)
             if known is None:
                 continue
-            for fully in (False, True)[: 1 + (self.head.n * self.head.m**2 <= SMALL)]:
+            self.record.set(at, h, known, points, np.zeros(len(points), np.int64))
+            for fully in (False, True)[: 1 + (self.bends and self.head.n * self.head.m**2 <= SMALL)]:
                 some = np.flatnonzero(open_[:, h:].any(axis=1) | bare)
                 left, without = np.zeros((len(some), len(order) - h), bool), np.zeros(len(some), bool)
                 for mine, pieces in self._pairs(node, order[h:], known, points[some], fully):
@@ -244,15 +266,17 @@ class Tree:
             break
         if bare.any():
             keep = ~bare | np.isin(points, self._alone(node, node.head.V, points[bare]))
+            self.record.leaf(at, (-1, -1), node.head.V, points[bare])
             points, open_ = points[keep], open_[keep]
-        return self._leaves(node, order, points, open_)
+        return self._leaves(node, at, order, points, open_)
 
-    def _leaves(self, node: Node, order: Rows, points: Rows, open_: NDArray[np.bool_]) -> Rows:
+    def _leaves(self, node: Node, number: int, order: Rows, points: Rows, open_: NDArray[np.bool_]) -> Rows:
         """Refits of the rows that boxes leave open for some point."""
         columns = np.flatnonzero(open_.any(axis=0))
         pairs = [(at, int(order[at]), code) for at in columns
                  for code in self.change.alternatives(self.head, int(order[at]))]
         if not len(points) or not pairs:
+            self.record.through(number, points, np.zeros(len(points), np.int64))
             return points
         at, rows, codes = np.array(pairs).T
         good = np.ones(len(points), bool)
@@ -267,7 +291,18 @@ class Tree:
             self.found.take(made, V, sides)
             kept = sides[:, points] == self.head.today[points]
             good &= (kept | ~open_[:, at[some]].T).all(axis=0)
-        return np.asarray(points[good & ~self.found.flipped[points]])
+            for a, row, code, weights in zip(at[some], rows[some].tolist(), codes[some].tolist(), V, strict=True):
+                self.record.leaf(number, (row, code), weights, points[open_[:, a]])
+        points = np.asarray(points[good & ~self.found.flipped[points]])
+        self.record.through(number, points, np.zeros(len(points), np.int64))
+        return points
+
+    def _bare(self, node: Node, at: int, W: Array, points: Rows) -> Rows:
+        """The same of a node without further rows."""
+        points = self._alone(node, W, points)
+        self.record.leaf(at, (-1, -1), W, points)
+        self.record.through(at, points, np.zeros(len(points), np.int64))
+        return points
 
     def _alone(self, node: Node, W: Array, points: Rows) -> Rows:
         """Which of some points keep their labels where no further row changes: by the refit."""

@@ -55,7 +55,7 @@ def test_methods_for_rows_that_count_the_same_are_not_tried() -> None:
     assert "follow the counts of the labels" in str(words.pop("by_counts"))
     assert "groups of rows" in str(words.pop("group_tree")) and "are for labels" in str(words.pop("step_sums"))
     assert "are for labels" in str(words.pop("label_sums")) and "4 changes" in str(words.pop("bent_box"))
-    assert "several outputs" in str(words.pop("separate_boxes"))
+    assert all("several outputs" in str(words.pop(name)) for name in ("separate_boxes", "separate_bent"))
     for name in ("both_squared", "both_sums", "both_refits"):
         assert "at once" in str(words.pop(name))
     for name in [name for name in words if name.startswith(("squared_", "both_"))]:  # of these most take weights

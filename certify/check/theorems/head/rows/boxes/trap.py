@@ -83,6 +83,8 @@ class Box:
         slabs: lo, hi, il, ih.
         low, top, top_off: the weights of `H_low` in whole numbers, its inverse, and what that is off by.
         wide: of how many rows products were formed.
+        forth, backs: what single free rows pull at most, and back at most.
+        beta: `|s_i|_B` of the free rows.
     """
 
     c: Centre
@@ -103,6 +105,9 @@ class Box:
     top: arb_mat
     top_off: arb
     wide: int
+    forth: dict[int, arb]
+    backs: dict[int, arb]
+    beta: dict[int, arb]
 
 
 def most(values: Iterable[arb], k: int) -> arb:
@@ -220,7 +225,7 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
                     and arb(ih[j]) > own[j] * backs[j] + Y1 * unit + extra[j]):
                 return None
     return Box(c, free, k, mean, half, off, sizes, back, spread, loose, still, bound, {i: root[i] for i in free},
-               slabs, [], mean, off, wide)
+               slabs, [], mean, off, wide, forth, backs, {i: beta[i] for i in free})
 
 
 def above_ratio(back: arb) -> int:

@@ -193,7 +193,7 @@ def test_weights_that_the_spec_does_not_name_are_refused(honest: tuple[Path, Cas
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in (
     "every_choice", "box", "box_tree", "bent_box", "squared_labels", "squared_deletions", "squared_tree",
-    "squared_aside")])
+    "squared_aside", "separate_boxes")])
 def test_a_method_for_rows_that_count_the_same_is_refused(
     method: str, honest: tuple[Path, Case, dict[str, Any]],
 ) -> None:

@@ -84,7 +84,7 @@ def test_boxes_are_used_again_for_the_same_changes_and_number_and_rows_they_are_
                                                                                     ) -> None:
     made: list[int] = []
     own = tree.held
-    monkeypatch.setattr(tree, "held", lambda c, rows, k, left: (made.append(k), own(c, rows, k, left))[1])
+    monkeypatch.setattr(tree, "held", lambda c, rows, k, left, bends: (made.append(k), own(c, rows, k, left))[1])
     head = other_head(np.random.default_rng(43), "squared_hinge", 12, 1, 3, k=3, free=False, decay=1.0)
     it, none = tree.Tree(head, RowChange(True, 3, tuple(range(12))), Budget(60.0)), np.zeros((1, 0), np.int64)
     order = np.arange(1, 12)
@@ -92,7 +92,7 @@ def test_boxes_are_used_again_for_the_same_changes_and_number_and_rows_they_are_
     def asked(node: tree.Node, h: int, anew: bool = False) -> list[int]:
         made.clear()
         centres = [centre_of(node.head, True, a) for a in range(3)]
-        boxes = it._boxes(node, centres, order, h, anew)
+        boxes = it._boxes(node, 0, centres, order, h, anew)
         assert boxes is not None and all(np.isin(order[h:], one.rows).all() for one in boxes)
         return list(made)
 
@@ -102,8 +102,8 @@ def test_boxes_are_used_again_for_the_same_changes_and_number_and_rows_they_are_
     assert asked(root, 0) == [2, 2, 2] and asked(root, 1) == [] and asked(root, 1, True) == [2, 2, 2]
     assert asked(replace(root, k=1), 1) == [1, 1, 1]
     label = int(head.label[0])
-    child = root.child(0, (label + 1) % 3, order)
+    child = root.child(0, (label + 1) % 3, order, tree.ROOT)
     assert child.k == 1 and len(asked(child, 1)) == 2  # the third output does not see that change
     # only the output of the new label has targets of its own
-    assert len(asked(root.child(0, (label + 2) % 3, order), 1)) == 1
+    assert len(asked(root.child(0, (label + 2) % 3, order, tree.ROOT), 1)) == 1
     assert asked(replace(child, head=head, made=root.made), 1) == []

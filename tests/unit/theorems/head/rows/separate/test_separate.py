@@ -73,8 +73,8 @@ WRONG: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         tree, "gains", lambda own, up, down, kinds: own(replace(up, gain=0.0 * up.gain), down, kinds)),
     "what helps one output is counted twice": forgets(
         tree, "gains", lambda own, up, down, kinds: own(up, down, kinds) - 0.3 * np.abs(up.gain)),
-    "hot rows stay": forgets(tree.Tree, "_children", lambda own, it, node, order, points, need: points),
-    "refits are not looked at": forgets(tree.Tree, "_leaves", lambda own, it, node, order, points, open_: points),
+    "hot rows stay": forgets(tree.Tree, "_children", lambda own, it, node, at, order, points, need: points),
+    "refits are not looked at": forgets(tree.Tree, "_leaves", lambda own, it, node, at, order, points, open_: points),
     "boxes of other nodes serve whatever is changed": forgets(tree.Tree, "_reached", lambda own, it, node, a: ()),
     "a centre that flips": forgets(tree, "clear", lambda own, up, down: own(up, down) + 0.4),
 }
@@ -94,8 +94,8 @@ BENT: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "relabelled rows pull half as much": forgets(outputs, "relabelled", shorter),
     "deleted rows always pull their most": forgets(outputs, "deleted", helpful),
     "rows with weights pull as others": forgets(
-        outputs, "_first", lambda own, c, trap, its, rows, alone: own(
-            c, trap, Ends(its.low, its.high * np.minimum(c.kept[rows], 1.0)), rows, alone)),
+        outputs, "_first", lambda own, c, trap, its, rows, k, alone: own(
+            c, trap, Ends(its.low, its.high * np.minimum(c.kept[rows], 1.0)), rows, k, alone)),
 }
 
 
@@ -215,4 +215,4 @@ def test_calls_decide_three_deleted_rows_of_iris(model: Any) -> None:
     X, y = load_iris(return_X_y=True)
     model.fit(X[::2], y[::2])
     found = certify.stable_predictions(certify.from_sklearn(model, X[::2], y[::2]), X[1::4], delete=3, seconds=40.0)
-    assert found.survey.parts["separate_boxes"].proved.sum() >= 20
+    assert found.survey.parts["separate_bent"].proved.sum() >= 20

@@ -12,6 +12,7 @@ from certify.systems.head.rows.change import Choices, RowChange
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.separate.joint import gains
 from certify.theorems.head.rows.separate.outputs import Lost, centre_of
+from certify.theorems.head.rows.separate.record import ROOT
 from certify.theorems.head.rows.separate.tree import Node, Tree
 from tests.families.other_heads import other_head
 
@@ -34,7 +35,7 @@ def test_every_way_of_a_hot_row_is_looked_at_and_all_later_rows_may_follow(monke
 
     monkeypatch.setattr(Tree, "_stay", stay)
     order = np.array([3, 1, 4, 0, 2, 5, 6, 7, 8])
-    it._children(root, order, np.arange(5), np.array([0, 1, 2, 2, 0]))
+    it._children(root, 0, order, np.arange(5), np.array([0, 1, 2, 2, 0]))
     label = it.head.label
     assert label is not None
     assert seen == [(row, code, order[a + 1 :].tolist(), 1) for a, row in enumerate([3, 1])
@@ -63,18 +64,19 @@ def test_what_one_other_output_leaves_open_is_open(first: bool, monkeypatch: pyt
                 for room in (1.0, -1.0)]
         yield from told if first else told[::-1]
 
-    def boxes(it: Any, node: Any, centres: Any, order: Any, h: int, anew: bool = False) -> Any:
+    def boxes(it: Any, node: Any, at: int, centres: Any, order: Any, h: int, anew: bool = False) -> Any:
         return [] if h else None
 
     monkeypatch.setattr(Tree, "_pairs", pairs)
     monkeypatch.setattr(Tree, "_boxes", boxes)
     monkeypatch.setattr(Tree, "_alone", lambda it, node, W, points: (alone.append(points), points)[1])
-    monkeypatch.setattr(Tree, "_leaves", lambda it, node, order, points, open_: (opened.append(open_), points)[1])
+    monkeypatch.setattr(Tree, "_leaves", lambda it, node, at, order, points, open_: (opened.append(open_), points)[1])
     centres = [centre_of(it.head, True, a) for a in range(3)]
-    it._last(root, centres, np.arange(9), np.arange(5))
+    it.record.begin(ROOT, np.arange(9))
+    it._last(root, 0, centres, np.arange(9), np.arange(5))
     assert len(alone) == 1 and (alone[0] == np.arange(5)).all() and opened[0].all()
     monkeypatch.setattr(Tree, "_pairs", lambda *args: iter(list(pairs(*args))[:1] if first else list(pairs(*args))[1:]))
-    it._last(root, centres, np.arange(9), np.arange(5))  # both stay below: but the first two rows are in no box
+    it._last(root, 0, centres, np.arange(9), np.arange(5))  # both stay below: but the first two rows are in no box
     assert len(alone) == 1 and opened[1][:, :2].all() and not opened[1][:, 2:].any()
 
 
