@@ -70,9 +70,9 @@ class Box(Method):
         return part
 
     def _part(self, c: Centre, change: RowChange, points: Array, todo: Mask, budget: Budget, wide: int) -> Part | None:
-        tree = Tree(c.sums, points, budget.left)
+        tree = Tree(c.sums, points, budget.left, settle=SETTLE)
         rows = np.array(change.rows, np.int64)
-        box = tree.box(c, rows, 0, change.count, wide=wide, settle=SETTLE)
+        box = tree.box(c, rows, 0, change.count, wide=wide)
         if box is None:
             return None
         proved = todo & (tree.needs(box, rows, points) == 0)

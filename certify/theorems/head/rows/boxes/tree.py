@@ -54,12 +54,14 @@ class Tree(Turns):
         warm: slabs from which that for those of other nodes starts, by how many rows may follow.
         follow: of rows those that may follow others, where exactly so many rows of each kind change; None: at most so
             many of all, whichever they are.
+        settle: how often slabs that hold are made smaller.
     """
 
     KEPT: ClassVar[tuple[str, ...]] = ("warm",)
 
     warm: dict[int, Slabs] = field(default_factory=dict)
     follow: Callable[[Sequence[int], Rows], Rows] | None = None
+    settle: int = 0
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""
@@ -105,14 +107,13 @@ class Tree(Turns):
         order = np.asarray(free[np.argsort(-heat[free], kind="stable")])
         return order, c.w - (0.0 if c.sums.relabels else pull[order, None]) * SX[order]
 
-    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0,
-            settle: int = 0) -> Box | None:
+    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
         """A proved box for the rows after the first h, or None; `wide` 0: as `BREADTH` has it."""
         free = np.sort(order[h:])
         if not wide:
             wide = WIDE if self.sums.relabels else min(BREADTH[min(k, len(BREADTH) - 1)], max(WIDE, len(c.sums.S)))
         self._say("tries")
-        slabs = boxes.slabs(c, free, k, warm, wide, self.left, settle)
+        slabs = boxes.slabs(c, free, k, warm, wide, self.left, self.settle)
         if slabs is None:
             return None
         room = slabs.all()
