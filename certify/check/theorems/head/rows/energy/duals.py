@@ -10,6 +10,7 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.entropies import height
+from certify.check.theorems.head.rows.energy.forms import products
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 NOTHING = -1e300
@@ -71,16 +72,11 @@ def duals(lines: Lines, q: list[list[float]], chosen: list[int], free: list[int]
 
 def slopes(lines: Lines, weights: list[list[float]]) -> list[list[float]]:
     """Slopes at weights, one list each: any numbers in [0, 1] (of which a row's sum is 1) will do."""
-    Z = [list(map(float, line)) for line in (arb_mat(weights) * lines.A.transpose()).tolist()]
-    near = [line if isfinite(sum(line)) else list(map(_near, line)) for line in Z]
+    found = products(arb_mat(weights), lines.A)
+    near = found[0] if found is not None else [[0.0] * lines.A.nrows()] * len(weights)  # of weights out of range
     if lines.width == 1:
         return [[0.5 + 0.5 * tanh(0.5 * z) for z in line] for line in near]
     return [[v for i in range(0, len(line), lines.width) for v in _softmax(line[i : i + lines.width])] for line in near]
-
-
-def _near(x: float) -> float:
-    """An output; of weights that overflow a finite number in its place, as any slopes will do."""
-    return min(max(x, NOTHING), -NOTHING) if x == x else 0.0
 
 
 def _softmax(z: list[float]) -> list[float]:

@@ -10,6 +10,7 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.norms import total_of
+from certify.check.theorems.head.rows.energy.forms import products
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 SAMPLES = 8
@@ -28,7 +29,7 @@ class Family:
         error: bound of what each entry of `single` may be too low by.
         side: lower bound of e·w_M − c.
         moves: the d_l, one a line, or None where nothing moves.
-        pulls: `½ B d_l + s_l`, one a column.
+        pulls: `½ B d_l + s_l`, one a line.
     """
 
     base: arb
@@ -44,8 +45,7 @@ class Family:
             return self
         moves = pulls = None
         if self.moves is not None and self.pulls is not None and kept:
-            moves, pulls = ([M[x] for x in kept] for M in (self.moves.tolist(), self.pulls.transpose().tolist()))
-            moves, pulls = arb_mat(moves), arb_mat(pulls).transpose()
+            moves, pulls = (arb_mat([lines[x] for x in kept]) for lines in (self.moves.tolist(), self.pulls.tolist()))
         return Family(self.base, [self.single[x] for x in kept], self.error, self.side, moves, pulls)
 
 
@@ -120,29 +120,28 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
          for line, a in zip(toward, damp, strict=True)]
     base, z = energy(lines, tau, w)
     D = arb_mat(d)
-    Dt = D.transpose()
-    moved = lines.A * Dt
-    h = [float(_line(x, list(map(float, line)), r, k)) * (1 + 2.0**-50) for x, line, r in zip(
-        z, moved.tolist(), doubt(moved), strict=True)]
+    moved = products(lines.A, D)
+    if moved is None:  # a quarter bounds the curvature everywhere
+        h = [0.25] * len(z)
+    else:
+        h = [float(_line(x, line, moved[1], k)) * (1 + 2.0**-50) for x, line in zip(z, moved[0], strict=True)]
     held = set(lines.free)
     decay = [ZERO if j in held else lines.mu / 2 for j in range(len(w))]
-    bent = arb_mat([[a * (0.5 * c) for a in line] for line, c in zip(lines.A.tolist(), h, strict=True)])
-    pulls = bent.transpose() * moved + steps.transpose() + arb_mat(
-        [[x * c for x in line] for line, c in zip(Dt.tolist(), decay, strict=True)])
+    bent = arb_mat([[a * (0.5 * c) for a in line] for line, c in zip(lines.A.tolist(), h, strict=True)]).transpose()
+    if len(w) <= len(z):  # the same product, what is smaller first
+        bend = D * (bent * lines.A)
+    else:
+        bend = (bent * (lines.A * D.transpose())).transpose()
+    pulls = bend + steps + arb_mat([[x * c for x, c in zip(line, decay, strict=True)] for line in d])
     off = [1 / (1 + (-x).exp()) - t for x, t in zip(z, tau, strict=True)]
     g = [a + 2 * c * b for a, b, c in zip((arb_mat([off]) * lines.A).entries(), w, decay, strict=True)]
     linear = (steps * arb_mat([[x] for x in w])).entries()
     slope = (D * arb_mat([[x] for x in g])).entries()
-    own = (sum(map(mul, a, b), ZERO) for a, b in zip(D.tolist(), pulls.transpose().tolist(), strict=True))
+    own = (sum(map(mul, a, b), ZERO) for a, b in zip(D.tolist(), pulls.tolist(), strict=True))
     single = [a + b + c for a, b, c in zip(linear, slope, own, strict=True)]
     sides = (D * arb_mat([[x] for x in e])).entries()
     side = sum((a * b for a, b in zip(e, w, strict=True)), -lines.level) - total_of([(-x).max(ZERO) for x in sides], k)
     return Family(base, [float(x.upper()) for x in single], _ulps(single), side, D, pulls)
-
-
-def doubt(M: arb_mat) -> list[float]:
-    """At least the radii of each line: that of its sum is no less than all of them together."""
-    return [float(x.rad()) for x in (M * arb_mat([[1]] * M.ncols())).entries()]
 
 
 def _line(z: arb, moved: list[float], radius: float, k: int) -> arb:

@@ -13,7 +13,8 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.duals import Duals
-from certify.check.theorems.head.rows.energy.families import Family, doubt
+from certify.check.theorems.head.rows.energy.families import Family
+from certify.check.theorems.head.rows.energy.forms import products
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 LOW = -inf
@@ -110,14 +111,18 @@ def scores(lines: Lines, points: Duals, family: Family, rows: list[int], k: int)
     last, scale = points.r[-1], 1 / (2 * lines.mu).sqrt() / k
     R = [[(a - b) * scale for a, b in zip(line, last, strict=True)] for line in points.r]
     far = [[-squares(line)] for line in R]
-    X = arb_mat([a + b for a, b in zip(R, far, strict=True)]) * arb_mat([[*line, arb(1)] for line in R]).transpose()
+    left = [a + b for a, b in zip(R, far, strict=True)]
+    right = [[*line, arb(1)] for line in R]
     if family.moves is not None and family.pulls is not None:
         none = [ZERO] * len(last)
-        moves = arb_mat([*family.moves.tolist(), none])
-        X += moves * arb_mat([*family.pulls.transpose().tolist(), none]).transpose()
-    X += X.transpose()
-    pair = [list(map(float, line)) for line in X.tolist()]
-    return finished(base + 0.51 * k * (k - 1) * max(doubt(X)), single, pair, rows, k)
+        left = [a + b for a, b in zip([*family.moves.tolist(), none], left, strict=True)]
+        right = [a + b for a, b in zip([*family.pulls.tolist(), none], right, strict=True)]
+    found = products(arb_mat(left), arb_mat(right))
+    if found is None:
+        return None
+    X, error = found
+    pair = [list(map(add, a, b)) for a, b in zip(X, zip(*X, strict=True), strict=True)]
+    return finished(base + 1.02 * k * (k - 1) * error, single, pair, rows, k)
 
 
 def finished(base: float, single: Sequence[float], pair: list[list[float]], rows: list[int], k: int) -> Scores | None:
