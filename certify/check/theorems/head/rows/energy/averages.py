@@ -17,8 +17,8 @@ def returned(coarse: Scores, q: list[list[float]], rows: list[int], width: int) 
     """Scores less `Σ h_i (q_ix − q_iy)²/(2k²)`, without the lines of either's own row; None where one is out of range.
 
     In its own row's lines an alternative may as well have the slopes of none: what these add to squares of differences
-    is subtracted. `√h_i (q_ix − q_i∅)/(√2 k)` are cut to multiples t of a unit, each by less than 1.001 of it. So what is meant is at
-    least `|t_x − t_y| − 2.002√N` long, and its square at least `|t_x − t_y|² − 8.008√N·max|t|`.
+    is subtracted. `√h_i (q_ix − q_i∅)/(√2 k)` are cut to multiples t of a unit, each by less than 1.001 of it. So what
+    is meant is at least `|t_x − t_y| − 2.002√N` long, and its square at least `|t_x − t_y|² − 8.008√N·max|t|`.
 
     Args:
         coarse: scores without this.
@@ -61,14 +61,13 @@ def returned(coarse: Scores, q: list[list[float]], rows: list[int], width: int) 
             mine.append([c * (a - v) * (a - v) for v in columns[i]])
         mine.append([0.0] * (count + 1))
         own = [list(map(add, a, b)) for a, b in zip(own, mine, strict=True)] if part else mine
-    across = zip(*own, strict=True)
+    across = list(zip(*own, strict=True))
     pair: list[list[float]] = []
     shift = [x * unit for x in size]
     double = 2.0 * unit
-    for x, (line, products, a, b) in enumerate(zip(coarse.pair, inner, own, across, strict=True)):
-        here = shift[x]
-        pair.append([u + double * g - here - s + (v + w) for u, g, s, v, w in zip(
-            line, map(float, products), shift, a, b, strict=True)])
+    for here, above, numbers, mine_, other in zip(shift, coarse.pair, inner, own, across, strict=True):
+        pair.append([u + double * g - here - z + (v + w) for u, g, z, v, w in zip(
+            above, map(float, numbers), shift, mine_, other, strict=True)])
     return finished(coarse.base + 0.51 * k * (k - 1) * error, coarse.single, pair, rows, k)
 
 

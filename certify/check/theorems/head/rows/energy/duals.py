@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, fsum, isfinite, tanh
-from operator import add, mul
+from operator import mul
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.entropies import height
@@ -15,8 +15,8 @@ from certify.check.theorems.head.rows.energy.lines import Lines
 
 NOTHING = -1e300
 """A lower bound where there is none: finite, so that no NaN comes of it."""
-GRID = 2.0**40
-"""Slopes of several outputs are multiples of its inverse, so that a row's sum is exactly 1."""
+GRID, UNIT = 2.0**40, 2.0**-40
+"""Slopes are multiples of a unit, so that a row's sum is exactly 1 and products with inputs are of whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Duals:
     """Slopes, and what follows from them; the last one is of no alternative.
 
     Attributes:
-        q: floats in [0, 1].
+        q: floats in [0, 1], multiples of 2^-40.
         r: `Aᵀ(q − τ) + ν e`, 0 in the weights without decay.
         value: lower bounds of `H(q) − νc − |r|²/(2μ)`.
     """
@@ -49,12 +49,17 @@ def duals(lines: Lines, q: list[list[float]], chosen: list[int], free: list[int]
         q = [on_grid(lines, a, t, e) for a, t in zip(q, tau, strict=True)]
     good = [min(a) >= 0.0 and max(a) <= 1.0 and isfinite(sum(a)) for a in q]
     q = [a if fit else [min(max(x, 0.0), 1.0) if x == x else 0.0 for x in a] for a, fit in zip(q, good, strict=True)]
+    whole = [[int(x * GRID) for x in line] for line in q]
+    q = [[x * UNIT for x in line] for line in whole]
+    A, unit, off = lines.whole
+    moved = fmpz_mat(len(q), A.nrows(), [x for line in whole for x in line]) * A
+    unit, blur = unit * UNIT, arb(0, (off * A.nrows()).upper())  # slopes are at most 1
     start = (arb_mat([lines.targets(chosen)]) * lines.A).entries()
     pulls = [[k * s - t for s, t in zip(lines.steps[l], start, strict=True)] for l in free] + [[-t for t in start]]
     size, ee, found, values = 2 * lines.mu, squares(e), [], []
     column = next(j for j in lines.free if e[j] != 0) if lines.free else -1
-    for moved, pull, slopes, fit in zip((arb_mat(q) * lines.A).tolist(), pulls, q, good, strict=True):
-        line = list(map(add, moved, pull))
+    for numbers, pull, slopes, fit in zip(moved.tolist(), pulls, q, good, strict=True):
+        line = [unit * x + (y + blur) for x, y in zip(numbers, pull, strict=True)]
         if lines.free:  # of several outputs the other classes are balanced exactly
             nu = -line[column] / e[column]
         else:

@@ -95,8 +95,8 @@ class Node:
         """Form scores of one more family, or those that are formed in part; whether there are any."""
         rows = [self.rows[x] for x in self.alive]
         if self._part:
-            q = self.points.q
-            whole, self._part = returned(self.found[-1], [q[x] for x in [*self.alive, -1]], rows, self.lines.width), False
+            self._part = False
+            whole = returned(self.found[-1], self.points.take(self.alive).q, rows, self.lines.width)
             if whole is not None:
                 self.found[-1] = whole
             return True

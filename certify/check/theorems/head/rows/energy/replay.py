@@ -225,8 +225,8 @@ class Replay:
             some = weights[start : start + 64]
             inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed[start : start + 64]]
             for near, w in zip(self.distances(inside, some), some, strict=True):
-                at = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
-                self.need(bool(at > near * long), "the refit of a listed set does not show the label")
+                along = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
+                self.need(bool(along > near * long), "the refit of a listed set does not show the label")
 
     def distances(self, sets: list[list[int]], weights: list[list[float]]) -> list[arb]:
         """How near the refits of sets are to weights (D1); with one gradient for each where all weights decay."""

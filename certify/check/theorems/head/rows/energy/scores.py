@@ -60,7 +60,8 @@ class Scores:
             if number not in self._rests:
                 moved = [share / others * v for v in self.single]
                 best = [_best(list(map(add, line, moved)), others) for line in self.pair]
-                self._rests[number] = [(1.0 - 0.5 * share) * v + 0.5 * b for v, b in zip(self.single, best, strict=True)]
+                part = 1.0 - 0.5 * share
+                self._rests[number] = [part * v + 0.5 * b for v, b in zip(self.single, best, strict=True)]
             yield self._rests[number]
 
     def most(self, x: int) -> float:
@@ -144,7 +145,7 @@ def finished(base: float, single: Sequence[float], pair: list[list[float]], rows
     if pair:
         pair[-1][-1] = 0.0
     size = abs(base) + k * max((abs(x) for x in single if abs(x) < 1e290), default=0.0) + k * k * largest
-    return Scores(base + size * 2.0**-44, single, pair, k)
+    return Scores(base + size * 2.0**-44, single, [*pair], k)
 
 
 def left(found: list[Scores], rows: list[int], k: int) -> Iterator[tuple[int, ...]]:
