@@ -12,6 +12,8 @@ CELLS = 128
 """Cells of an octave."""
 OCTAVES = 64
 """Below 2^-64 the bound is 0."""
+LEAST, TWO, FIRST = 2.0**-OCTAVES, 2.0 * CELLS, (OCTAVES - 2) * CELLS
+"""The first node; and what finds the cell of a number, `m·2^e` with m from ½ on."""
 ROUNDED = 2.0**-49
 """What evaluating a chord in floats may err by: five roundings of numbers below 1."""
 
@@ -40,13 +42,11 @@ def height(q: Sequence[float], binary: bool) -> float:
     >>> 1.38 < height([0.5, 0.5], True) < 1.3863 and height([0.0, 1.0], False) <= 0
     True
     """
-    table, terms = chords(binary), []
-    for x in q:
-        if binary and x > 0.5:
-            x = 1.0 - x  # exact
-        m, e = frexp(x)
-        cell = (e - 1 + OCTAVES) * CELLS + int(m * (2 * CELLS)) - CELLS
-        if x > 0.0 and cell >= 0:
-            node, low, slope = table[cell]
-            terms.append(low + slope * (x - node))
+    table = chords(binary)
+    if binary and max(q) > 0.5:
+        q = [x if x <= 0.5 else 1.0 - x for x in q]  # exact
+    if not min(q) >= LEAST:
+        q = [x for x in q if x >= LEAST]
+    terms = [low + slope * (x - node) for x in q for m, e in (frexp(x),)
+             for node, low, slope in (table[e * CELLS + int(m * TWO) + FIRST],)]
     return fsum(terms) * (1 - 2.0**-52) - len(terms) * ROUNDED - 2.0**-60

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import nlargest
+from heapq import nlargest, nsmallest
+from operator import mul
 
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.norms import total_of
+from certify.check.theorems.head.rows.energy.forms import products
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 SAMPLES = 8
@@ -19,19 +21,32 @@ SAMPLES = 8
 class Family:
     """`w_M = ŵ + Σ d_l`: energy at most `base + Σ single + Σ pair`, `e·w_M − c ≥ side` for every set of at most k.
 
+    What two alternatives have in common is `d_l·u_l' + d_l'·u_l`.
+
     Attributes:
         base: of the node's targets at ŵ.
         single: of every alternative.
-        pair: of every two, or None for zeros.
-        error: bound of what each entry of `single` and `pair` may be too low by.
+        error: bound of what each entry of `single` may be too low by.
         side: lower bound of e·w_M − c.
+        moves: the d_l, one a line, or None where nothing moves.
+        pulls: `½ B d_l + s_l`, one a line.
     """
 
     base: arb
     single: list[float]
-    pair: list[list[float]] | None
     error: float
     side: arb
+    moves: arb_mat | None = None
+    pulls: arb_mat | None = None
+
+    def take(self, kept: list[int]) -> Family:
+        """Of some alternatives."""
+        if len(kept) == len(self.single):
+            return self
+        moves = pulls = None
+        if self.moves is not None and self.pulls is not None and kept:
+            moves, pulls = (arb_mat([lines[x] for x in kept]) for lines in (self.moves.tolist(), self.pulls.tolist()))
+        return Family(self.base, [self.single[x] for x in kept], self.error, self.side, moves, pulls)
 
 
 def energy(lines: Lines, tau: list[int], w: list[float]) -> tuple[arb, list[arb]]:
@@ -55,7 +70,7 @@ def flat(lines: Lines, tau: list[int], free: list[int], w: list[float], e: list[
     base, _ = energy(lines, tau, w)
     at = arb_mat([[x] for x in w])
     single = (arb_mat([lines.steps[l] for l in free]) * at).entries()
-    return Family(base, [float(x.upper()) for x in single], None, _ulps(single),
+    return Family(base, [float(x.upper()) for x in single], _ulps(single),
                   sum((a * b for a, b in zip(e, w, strict=True)), -lines.level))
 
 
@@ -105,47 +120,34 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
          for line, a in zip(toward, damp, strict=True)]
     base, z = energy(lines, tau, w)
     D = arb_mat(d)
-    Dt = D.transpose()
-    moved = (lines.A * Dt).tolist()
-    h = [_line(x, line, k) for x, line in zip(z, moved, strict=True)]
-    roots = [float(x.sqrt().upper()) * (1 + 2.0**-50) for x in h]
+    moved = products(lines.A, D)
+    if moved is None:  # a quarter bounds the curvature everywhere
+        h = [0.25] * len(z)
+    else:
+        h = [float(_line(x, line, moved[1], k)) * (1 + 2.0**-50) for x, line in zip(z, moved[0], strict=True)]
     held = set(lines.free)
-    decay = float(lines.mu.sqrt().upper()) * (1 + 2.0**-50)
-    columns = [[float(x.mid()) * c for x in line] for line, c in zip(moved, roots, strict=True)]
-    columns += [[line[j] * decay for line in d] for j in range(len(w)) if j not in held]
-    T = arb_mat(columns)
-    bent, cross = (T.transpose() * T).tolist(), (steps * Dt).tolist()
+    decay = [ZERO if j in held else lines.mu / 2 for j in range(len(w))]
+    bent = arb_mat([[a * (0.5 * c) for a in line] for line, c in zip(lines.A.tolist(), h, strict=True)]).transpose()
+    if len(w) <= len(z):  # the same product, what is smaller first
+        bend = D * (bent * lines.A)
+    else:
+        bend = (bent * (lines.A * D.transpose())).transpose()
+    pulls = bend + steps + arb_mat([[x * c for x, c in zip(line, decay, strict=True)] for line in d])
     off = [1 / (1 + (-x).exp()) - t for x, t in zip(z, tau, strict=True)]
-    g = [a + (lines.mu * b if j not in held else ZERO)
-         for j, (a, b) in enumerate(zip((arb_mat([off]) * lines.A).entries(), w, strict=True))]
+    g = [a + 2 * c * b for a, b, c in zip((arb_mat([off]) * lines.A).entries(), w, decay, strict=True)]
     linear = (steps * arb_mat([[x] for x in w])).entries()
     slope = (D * arb_mat([[x] for x in g])).entries()
-    single = [a + b + bent[l][l] / 2 + cross[l][l] for l, (a, b) in enumerate(zip(linear, slope, strict=True))]
-    every = range(len(free))
-    pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in every] for a in every]
+    own = (sum(map(mul, a, b), ZERO) for a, b in zip(D.tolist(), pulls.tolist(), strict=True))
+    single = [a + b + c for a, b, c in zip(linear, slope, own, strict=True)]
     sides = (D * arb_mat([[x] for x in e])).entries()
     side = sum((a * b for a, b in zip(e, w, strict=True)), -lines.level) - total_of([(-x).max(ZERO) for x in sides], k)
-    hidden = _hidden(columns, bent, cross, single, moved, roots)
-    return Family(base, [float(x.upper()) for x in single], pair, hidden, side)
+    return Family(base, [float(x.upper()) for x in single], _ulps(single), side, D, pulls)
 
 
-def _line(z: arb, moved: list[arb], k: int) -> arb:
-    """The curvature's bound of one line, for the moves of at most k alternatives."""
-    values = [float(x.mid()) for x in moved]
-    wide = max(float(x.rad()) for x in moved) + 2.0**-50 * max(map(abs, values))
-    high = sum(max(x, 0.0) for x in nlargest(k, values)) * (1 + 2.0**-48) + k * wide
-    low = sum(max(x, 0.0) for x in nlargest(k, [-x for x in values])) * (1 + 2.0**-48) + k * wide
+def _line(z: arb, moved: list[float], radius: float, k: int) -> arb:
+    """The curvature's bound of one line, for the moves of at most k alternatives, each known up to a radius."""
+    up, down = nlargest(k, moved), nsmallest(k, moved)
+    wide = radius + 2.0**-50 * max(abs(up[0]), abs(down[0]))
+    high = sum(max(x, 0.0) for x in up) * (1 + 2.0**-48) + k * wide
+    low = sum(max(-x, 0.0) for x in down) * (1 + 2.0**-48) + k * wide
     return mean_curvature(z, arb(high)).max(mean_curvature(-z, arb(low)))
-
-
-def _hidden(columns: list[list[float]], bent: list[list[arb]], cross: list[list[arb]], single: list[arb],
-            moved: list[list[arb]], roots: list[float]) -> float:
-    """What the floats of singles and pairs may be too low by: radii, and products of floats rounded once an entry."""
-    largest = max(float(bent[l][l].upper()) for l in range(len(bent)))
-    radius = max(float(x.rad()) for line in (*bent, *cross) for x in line)
-    size = max(float(abs(x).upper()) for line in cross for x in line)
-    blurs = [max(float(x.rad()) for x in line) * c for line, c in zip(moved, roots, strict=True)]
-    blur: float = sum(x * x for x in blurs) ** 0.5  # a product becomes infinite where a power would raise
-    # every entry of a column is within u of itself and the blur of what is meant
-    rounded: float = 2.0**-50 * largest + 2 * blur * largest**0.5 * 1.01 + blur * blur * 1.01
-    return (3 * radius + rounded) * 1.01 + 2.0**-48 * (size + largest) + _ulps(single)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
+from certify.check.theorems.head.in_doubles import exponent
 from certify.check.theorems.head.rows.head import Head
+
+BITS = 62
+"""Of inputs in whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,15 @@ class Lines:
                     step[a * head.m + j] = -change * x
             found.append(step)
         return found
+
+    @cached_property
+    def whole(self) -> tuple[fmpz_mat, arb, arb]:
+        """A in whole numbers: these, their unit, and what an entry is off by at most."""
+        entries = self.A.entries()
+        unit = arb(2) ** (exponent(entries) - BITS)
+        # of balls with more bits than are worked with the middle is rounded, by less than a unit; all are finite
+        numbers = [x for y in entries if (x := (y.mid() / unit).mid().floor().unique_fmpz()) is not None]
+        return fmpz_mat(self.A.nrows(), self.A.ncols(), numbers), unit, 2 * unit + max(x.rad() for x in entries)
 
     def targets(self, chosen: list[int], more: int = -1, times: int = 0) -> list[int]:
         """Targets after alternatives, and one more counted several times."""

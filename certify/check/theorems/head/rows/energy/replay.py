@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flint import arb, arb_mat
@@ -10,9 +10,9 @@ from flint import arb, arb_mat
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy.duals import Duals, child, duals, slopes
-from certify.check.theorems.head.rows.energy.families import bowl, flat
+from certify.check.theorems.head.rows.energy.families import Family, bowl, flat
 from certify.check.theorems.head.rows.energy.lines import Lines, lines_of
-from certify.check.theorems.head.rows.energy.scores import Scores, left, returned, scores, survivors
+from certify.check.theorems.head.rows.energy.node import Node
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.format.refusal import Invalid
@@ -133,53 +133,55 @@ class Replay:
         free = list(range(len(lines.alternatives)))
         k = min(lines.head.count, len(lines.head.moving))
         W = self.stream.vectors(len(free) + 1)
-        tau = [lines.targets([], l, k) for l in free] + [lines.targets([])]
-        self.node([], free, k, duals(lines, slopes(lines, W), tau, self.e))
+        self.node([], free, k, lambda: duals(lines, slopes(lines, W), [], free, k, self.e))
 
-    def node(self, chosen: list[int], free: list[int], k: int, points: Duals) -> None:
+    def node(self, chosen: list[int], free: list[int], k: int, points: Callable[[], Duals]) -> None:
         """The steps of one node, until one closes it."""
         self.need(len(chosen) <= DEEPEST, f"a node has more than {DEEPEST} above it")
-        found: list[Scores] = []
-        Q: list[list[float]] | None = None
-        gone: set[int] = set()
+        at, gone = Node(self.lines, free, k, points), set[int]()
         while True:
             step = self.stream.whole(FRESH + 1)
             if step in (FLAT, BOWL) and k and free:
-                Q = Q or returned(self.lines, points, free)
-                found += self.family(step, chosen, free, k, points, Q)
+                at.families.append(self.family(step, chosen, free, k))
             elif step == FRESH and k and not gone:
-                points, found, Q = self.fresh(chosen, free, k), [], None
+                at = Node(self.lines, free, k, self.fresh(chosen, free, k))
             elif step == KEEP:
                 kept = self.stream.kept(len(free))
-                self.need(set(survivors(found, len(free))) <= set(kept) and not gone, "alternatives leave a node")
-                free, points, found, Q = [free[x] for x in kept], points.take(kept), [], None
+                self.need(not gone and at.drop(set(kept)), "alternatives leave a node")
+                free = [free[x] for x in kept]
+                at = Node(self.lines, free, k, at.only(kept))
             elif step == CLOSED:
-                self.need(not survivors(found, len(free)) and any(s.empty() < 0 for s in found), "a node is closed")
+                self.need(at.empty() and at.drop(set()), "a node is closed")
                 return
             elif step == SPLIT and k:
-                self.split(chosen, free, k, points, found, gone)
+                self.split(chosen, at, gone)
             elif step == REST:
                 kept = [x for x in range(len(free)) if x not in gone]
-                free, points, found, Q, gone = [free[x] for x in kept], points.take(kept), [], None, set()
+                free, gone = [free[x] for x in kept], set()
+                at = Node(self.lines, free, k, at.only(kept))
             elif step == LIST:
                 self.need(not gone, "a node is split")
-                self.sets(chosen, free, k, found)
+                self.sets(chosen, at)
                 return
             else:
                 raise Invalid(f"{self.stream.where}, whole", f"step {step}", "it has no place there")
 
-    def fresh(self, chosen: list[int], free: list[int], k: int) -> Duals:
+    def fresh(self, chosen: list[int], free: list[int], k: int) -> Callable[[], Duals]:
         """Dual points at new weights: `w − c P s` for every alternative, other ones where they are given."""
         lines, stream = self.lines, self.stream
         own = stream.kept(len(free))
         (w, *P), given = stream.vectors(1 + stream.p), stream.vectors(len(own))
-        along = (arb_mat([lines.steps[l] for l in free]) * arb_mat(P)).tolist()
-        W = [[a - c * float(b.mid()) for a, b in zip(w, line, strict=True)]
-             for line, c in zip(along, stream.take("numbers", len(free)), strict=True)]
-        for x, weights in zip(own, given, strict=True):
-            W[x] = weights
-        tau = [lines.targets(chosen, l, k) for l in free] + [lines.targets(chosen)]
-        return duals(lines, slopes(lines, [*W, w]), tau, self.e)
+        lengths = stream.take("numbers", len(free))
+
+        def points() -> Duals:
+            along = (arb_mat([lines.steps[l] for l in free]) * arb_mat(P)).tolist()
+            W = [[a - c * float(b) for a, b in zip(w, line, strict=True)]
+                 for line, c in zip(along, lengths, strict=True)]
+            for x, weights in zip(own, given, strict=True):
+                W[x] = weights
+            return duals(lines, slopes(lines, [*W, w]), chosen, free, k, self.e)
+
+        return points
 
     def need(self, good: bool, words: str) -> None:
         """Raise unless a step holds."""
@@ -187,52 +189,44 @@ class Replay:
             raise Invalid(f"{self.stream.where}, entry {self.stream.at['whole']} of whole", words,
                           "a set of changes with a score that is not negative is left out")
 
-    def family(self, step: int, chosen: list[int], free: list[int], k: int, points: Duals, Q: list[list[float]]
-               ) -> list[Scores]:
-        """Scores by a family, none where it may be on the wrong side."""
+    def family(self, step: int, chosen: list[int], free: list[int], k: int) -> Callable[[], Family]:
+        """Weights for every set, which are looked at when a step rests on them."""
         lines, tau = self.lines, self.lines.targets(chosen)
         if step == FLAT:
-            made = flat(lines, tau, free, self.stream.vectors(1)[0], self.e)
-        else:
-            self.need(lines.width == 1, "weights follow the sets of a head of several outputs")
-            numbers = self.stream.vectors(2 + self.stream.p), self.stream.take("numbers", len(free))
-            made = bowl(lines, tau, free, k, numbers, self.e)
-        found = scores(lines, points, made, Q, free, k) if made.side > 0 else None
-        return [] if found is None else [found]
+            w = self.stream.vectors(1)[0]
+            return lambda: flat(lines, tau, free, w, self.e)
+        self.need(lines.width == 1, "weights follow the sets of a head of several outputs")
+        numbers = self.stream.vectors(2 + self.stream.p), self.stream.take("numbers", len(free))
+        return lambda: bowl(lines, tau, free, k, numbers, self.e)
 
-    def split(
-        self, chosen: list[int], free: list[int], k: int, points: Duals, found: list[Scores], gone: set[int]
-    ) -> None:
+    def split(self, chosen: list[int], at: Node, gone: set[int]) -> None:
         """A child with one alternative in; those beside it whose common sets all have a negative score are left out."""
+        free = at.free
         x = self.stream.whole(len(free))
         kept = self.stream.kept(len(free))
         gone.add(x)
-        left_ = set(range(len(free))) - gone
-        row = self.lines.alternatives[free[x]][0]
-        left_ -= {y for y in left_ if self.lines.alternatives[free[y]][0] == row}
-        for s in found if len(left_) > len(kept) else []:
-            beside = s.beside(x)
-            left_ = {y for y in left_ if not beside[y] < 0}
-        self.need(left_ <= set(kept), "alternatives are left out of a child")
+        needed = {y for y, row in enumerate(at.rows) if row != at.rows[x]} - gone - set(kept)
+        self.need(at.apart(x, needed), "alternatives are left out of a child")
         self.need(gone.isdisjoint(kept), "an alternative comes twice")
-        below = [*chosen, free[x]]
-        self.node(below, [free[y] for y in kept], k - 1, child(self.lines, points, below, x, kept, free, k, self.e))
+        below, inside = [*chosen, free[x]], [free[y] for y in kept]
+        self.node(below, inside, at.k - 1, lambda: child(
+            self.lines, at.points, below, x, kept, inside, at.k, self.e))
 
-    def sets(self, chosen: list[int], free: list[int], k: int, found: list[Scores]) -> None:
+    def sets(self, chosen: list[int], at: Node) -> None:
         """Every set that is left is listed, and its refit keeps the label."""
-        lines, count = self.lines, self.stream.whole(2**53)
+        lines, count, free = self.lines, self.stream.whole(2**53), at.free
         weights = self.stream.vectors(count)  # first: there are no more sets than weights, also of no alternatives
-        listed = [tuple(self.stream.whole(len(free) + 1) for _ in range(k)) for _ in range(count)]
-        rows = [lines.alternatives[l][0] for l in free]
+        listed = [tuple(self.stream.whole(len(free) + 1) for _ in range(at.k)) for _ in range(count)]
         have = {tuple(sorted(s)) for s in listed}
-        self.need(all(s in have for s in left(found, rows, k)), "sets are listed")
+        at.drop({x for some in have for x in some})
+        self.need(all(s in have for s in at.left()), "sets are listed")
         long = norm(self.e).upper()
         for start in range(0, count, 64):
             some = weights[start : start + 64]
             inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed[start : start + 64]]
             for near, w in zip(self.distances(inside, some), some, strict=True):
-                at = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
-                self.need(bool(at > near * long), "the refit of a listed set does not show the label")
+                along = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
+                self.need(bool(along > near * long), "the refit of a listed set does not show the label")
 
     def distances(self, sets: list[list[int]], weights: list[list[float]]) -> list[arb]:
         """How near the refits of sets are to weights (D1); with one gradient for each where all weights decay."""

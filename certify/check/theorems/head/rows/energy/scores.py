@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import combinations
 from math import inf, isfinite
+from operator import add, itemgetter
 
-from flint import arb_mat
+from flint import arb, arb_mat
 
+from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.families import Family
+from certify.check.theorems.head.rows.energy.forms import products
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 LOW = -inf
 SHARES = (0.0, 0.5, 1.0)
 """Of what an item adds by itself: the part that is counted with its pairs."""
-
-
-def returned(lines: Lines, points: Duals, free: list[int]) -> list[list[float]]:
-    """Lower bounds of `|r_x − r_y|²/μ + Σ h_i (q_ix − q_iy)²`, without the lines of either's own row."""
-    width, count = lines.width, len(free)
-    rows = [lines.alternatives[l][0] for l in free]
-    at = [range(i * width, (i + 1) * width) for i in rows]
-    h = _curvatures(points.q, at, width == 1)
-    roots = [x**0.5 * (1 - 2.0**-50) for x in h]
-    scale = float((1 / lines.mu.sqrt()).lower()) * (1 - 2.0**-50)
-    q0, r0 = points.q[-1], [float(x.mid()) for x in points.r[-1]]
-    T = [[(float(x.mid()) - y) * scale for x, y in zip(r, r0, strict=True)]
-         + [(x - y) * c for x, y, c in zip(q, q0, roots, strict=True)] for q, r in zip(points.q, points.r, strict=True)]
-    G = arb_mat(T)
-    inner = [[float(x.mid()) for x in line] for line in (G * G.transpose()).tolist()]
-    longest = max(inner[x][x] for x in range(count + 1)) ** 0.5 * (1 + 2.0**-40)
-    # r is rounded to floats before differences are taken: that may be large next to these
-    blur = max(sum((float(x.rad()) + 2.0**-52 * abs(float(x.mid()))) ** 2 for x in r) ** 0.5 for r in points.r)
-    blur = blur * scale * 1.01 + 2.0**-49 * longest
-    error = (2.0**-46 + 2.0**-50 * len(T[0])) * longest**2 + 8.1 * blur * (longest + blur)
-    own = [[sum((points.q[x][i] - points.q[y][i]) ** 2 * h[i] for i in at[x]) * (1 + 2.0**-40)
-            for y in range(count + 1)] for x in range(count)] + [[0.0] * (count + 1)]
-    Q = []
-    for x in range(count + 1):
-        a, mine = inner[x], own[x]
-        gxx = a[x] - error
-        Q.append([max(0.0, gxx + inner[y][y] - 2 * a[y] - mine[y] - (own[y][x] if y < count else 0.0))
-                  if x != y else 0.0 for y in range(count + 1)])
-    return Q
-
-
-def _curvatures(q: list[list[float]], at: list[range], binary: bool) -> list[float]:
-    """Lower bounds of the entropy's curvature in every line over the slopes of the alternatives of other rows."""
-    own: dict[int, set[int]] = {}
-    for x, some in enumerate(at):
-        for i in some:
-            own.setdefault(i, set()).add(x)
-    found = []
-    for i in range(len(q[0])):
-        mine = own.get(i, ())
-        values = [line[i] for x, line in enumerate(q) if x not in mine] if mine else [line[i] for line in q]
-        high, low = max(values), min(values)
-        worst = (high if high < 0.5 else low if low > 0.5 else 0.5) if binary else high
-        found.append((1 - 2.0**-40) / max(worst * (1.0 - worst) if binary else worst, 2.0**-60))
-    return found
 
 
 @dataclass(frozen=True)
@@ -72,52 +29,60 @@ class Scores:
     Attributes:
         base: shared by all, with room for rounding.
         single: of every item.
-        pair: of every two; −inf for two alternatives of one row, and of an alternative with itself.
+        pair: of every two; −inf for two alternatives of one row, and of an alternative with itself; none if k is 1.
         k: items of a set.
     """
 
     base: float
-    single: list[float]
-    pair: list[list[float]]
+    single: Sequence[float]
+    pair: list[Sequence[float]]
     k: int
+    _rests: dict[int, list[float]] = field(default_factory=dict, repr=False)
 
     def within(self, kept: list[int]) -> Scores:
         """Some of the alternatives."""
         at = [*kept, len(self.single) - 1]
-        return Scores(self.base, [self.single[x] for x in at], [[self.pair[x][y] for y in at] for x in at], self.k)
+        if len(at) == 1:
+            return Scores(self.base, self.single[-1:], [self.pair[-1][-1:]] if self.pair else [], self.k)
+        some = itemgetter(*at)
+        return Scores(self.base, some(self.single), list(map(some, some(self.pair))) if self.pair else [], self.k)
 
-    @cached_property
-    def _rests(self) -> list[list[float]]:
+    def rests(self) -> Iterator[Sequence[float]]:
         """What an item adds at most beside another one: its own part, and half of what it has with its best others.
 
         A share of what the others add by themselves is counted with their pairs; any share will do.
         """
         if self.k <= 2:
-            return [self.single]
-        others, found = self.k - 2, []
-        for share in SHARES:
-            moved = [share / others * v for v in self.single]
-            best = [_best([p + w for p, w in zip(line, moved, strict=True)], others) for line in self.pair]
-            found.append([(1.0 - 0.5 * share) * v + 0.5 * b for v, b in zip(self.single, best, strict=True)])
-        return found
+            yield self.single
+            return
+        others = self.k - 2
+        for number, share in enumerate(SHARES):
+            if number not in self._rests:
+                moved = [share / others * v for v in self.single]
+                best = [_best(list(map(add, line, moved)), others) for line in self.pair]
+                part = 1.0 - 0.5 * share
+                self._rests[number] = [part * v + 0.5 * b for v, b in zip(self.single, best, strict=True)]
+            yield self._rests[number]
 
-    def each(self) -> list[float]:
-        """Upper bounds of the scores of the sets that hold an alternative."""
-        last = len(self.single) - 1
+    def most(self, x: int) -> float:
+        """Upper bound of the scores of the sets that hold an alternative; the first that is negative will do."""
+        own = self.base + self.single[x]
         if self.k == 1:
-            return [self.base + s for s in self.single[:last]]
-        def most(x: int, rest: list[float]) -> float:
-            return _best([a + b for a, b in zip(self.pair[x], rest, strict=True)], self.k - 1)
-
-        return [self.base + self.single[x] + min(most(x, rest) for rest in self._rests) for x in range(last)]
+            return own
+        least, line = inf, self.pair[x]
+        for rest in self.rests():
+            least = min(least, own + _best(list(map(add, line, rest)), self.k - 1))
+            if least < 0:
+                break
+        return least
 
     def beside(self, x: int) -> list[float]:
         """Upper bounds of the scores of the sets that hold x and another alternative."""
         found = [inf] * (len(self.single) - 1)
-        for rest in self._rests:
-            value = [a + b for a, b in zip(self.pair[x], rest, strict=True)]
+        for rest in self.rests():
+            value = list(map(add, self.pair[x], rest))
             more = self.base + self.single[x] + (_best(value, self.k - 2) if self.k > 2 else 0.0)
-            found = [min(a, more + v) for a, v in zip(found, value[:-1], strict=True)]
+            found = [a if a < (b := more + v) else b for a, v in zip(found, value, strict=False)]
         return found
 
     def empty(self) -> float:
@@ -131,41 +96,56 @@ class Scores:
 
 def _best(line: list[float], k: int) -> float:
     """The sum of the k greatest entries, the last of which may be taken again and again."""
-    return sum(nlargest(k, [*line, *[line[-1]] * (k - 1)]))
+    return max(line) if k == 1 else sum(nlargest(k, [*line, *[line[-1]] * (k - 1)]))
 
 
-def scores(lines: Lines, points: Duals, family: Family, Q: list[list[float]], free: list[int], k: int) -> Scores | None:
-    """Scores of all sets of at most k of the node's alternatives; None where a number is out of range."""
-    count = len(free)
+def scores(lines: Lines, points: Duals, family: Family, rows: list[int], k: int) -> Scores | None:
+    """Scores of all sets of at most k alternatives, without what averages of slopes give back: upper bounds.
+
+    Of what averages give back `|r_x − r_y|²/(2k²μ)` is taken, a product in as many dimensions as there are weights.
+    None where a number is out of range.
+    """
     single = [a - v / k for a, v in zip([*family.single, 0.0], points.value, strict=True)]
-    share = 1.0 / (2 * k * k)
-    rows = [lines.alternatives[l][0] for l in free] + [-1]
-    pair, largest = [], 0.0
-    for x in range(count + 1):
-        moved = family.pair[x] if family.pair is not None and x < count else None
-        line = [(moved[y] if moved is not None and y < count else 0.0) - Q[x][y] * share for y in range(count + 1)]
-        largest = max(largest, *map(abs, line)) if all(map(isfinite, line)) else inf
-        if x < count:
-            line = [LOW if a == rows[x] else v for v, a in zip(line, rows, strict=True)]
-        pair.append(line)
-    base = float(family.base.upper())
-    if not all(abs(x) < 1e301 for x in (base, largest, family.error, *single)):
+    base = float(family.base.upper()) + 1.01 * k * family.error
+    if k == 1:
+        return finished(base, single, [], rows, k)
+    last, scale = points.r[-1], 1 / (2 * lines.mu).sqrt() / k
+    R = [[(a - b) * scale for a, b in zip(line, last, strict=True)] for line in points.r]
+    far = [[-squares(line)] for line in R]
+    left = [a + b for a, b in zip(R, far, strict=True)]
+    right = [[*line, arb(1)] for line in R]
+    if family.moves is not None and family.pulls is not None:
+        none = [ZERO] * len(last)
+        left = [a + b for a, b in zip([*family.moves.tolist(), none], left, strict=True)]
+        right = [a + b for a, b in zip([*family.pulls.tolist(), none], right, strict=True)]
+    found = products(arb_mat(left), arb_mat(right))
+    if found is None:
         return None
+    X, error = found
+    pair = [list(map(add, a, b)) for a, b in zip(X, zip(*X, strict=True), strict=True)]
+    return finished(base + 1.02 * k * (k - 1) * error, single, pair, rows, k)
+
+
+def finished(base: float, single: Sequence[float], pair: list[list[float]], rows: list[int], k: int) -> Scores | None:
+    """Scores with room for rounding, and −inf for two alternatives of one row; None where a number is out of range."""
+    together: dict[int, list[int]] = {}
+    for x, row in enumerate(rows):
+        together.setdefault(row, []).append(x)
+    largest = 0.0
+    for line, row in zip(pair, rows, strict=False):
+        for y in together[row]:
+            line[y] = 0.0
+    for line in pair:
+        largest = max(largest, max(line), -min(line)) if isfinite(sum(line)) else inf
+    if not all(abs(x) < 1e301 for x in (base, largest, *single)):
+        return None
+    for line, row in zip(pair, rows, strict=False):
+        for y in together[row]:
+            line[y] = LOW
+    if pair:
+        pair[-1][-1] = 0.0
     size = abs(base) + k * max((abs(x) for x in single if abs(x) < 1e290), default=0.0) + k * k * largest
-    return Scores(base + k * (k + 1) * family.error + size * 2.0**-44, single, pair, k)
-
-
-def survivors(found: list[Scores], count: int) -> list[int]:
-    """Alternatives in sets of nonnegative score, those gone left out of the others' sets in turn."""
-    kept = list(range(count))
-    while kept:
-        alive = [True] * len(kept)
-        for s in found:
-            alive = [a and not v < 0 for a, v in zip(alive, s.within(kept).each(), strict=True)]
-        if all(alive):
-            break
-        kept = [x for x, a in zip(kept, alive, strict=True) if a]
-    return kept
+    return Scores(base + size * 2.0**-44, single, [*pair], k)
 
 
 def left(found: list[Scores], rows: list[int], k: int) -> Iterator[tuple[int, ...]]:
@@ -181,7 +161,7 @@ def left(found: list[Scores], rows: list[int], k: int) -> Iterator[tuple[int, ..
 def _sets(found: list[Scores], rows: list[int], size: int, k: int) -> Iterator[tuple[int, ...]]:
     """Candidates: pairs that no family's bound rules out, and all larger sets of such."""
     count = len(rows)
-    if size < 2 or k < 3 or not found:
+    if size < 2 or not found:
         yield from (s for s in combinations(range(count), size) if len({rows[x] for x in s}) == size)
         return
     beside = [[True] * count for _ in range(count)]
