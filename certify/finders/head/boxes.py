@@ -17,7 +17,6 @@ SLACK = 1.01
 WARM = 0.9
 NEAR = 0.05
 OUTWARD = 1.04
-SMALLER = 0.99
 
 STILL, FALLS = 1e-3, 0.1
 """Squared Newton decrement from which on a Hessian is used again, as long as each is less than such a part of the one
@@ -83,12 +82,8 @@ def _hessian(s: Sums, weights: Array) -> Array:
 
 
 def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None, wide: int = WIDE,
-          left: Callable[[], float] = lambda: 1.0, settle: int = 0) -> Slabs | None:
-    """Slabs whose image lies inside, by floats: from below, with steps that grow while they still help.
-
-    Such steps may lead beyond the least slabs. The image of what is found lies inside it, so that it is tried in turn,
-    `settle` times at most.
-    """
+          left: Callable[[], float] = lambda: 1.0) -> Slabs | None:
+    """Slabs whose image lies inside, by floats: from below, with steps that grow while they still help."""
     n = len(c.sums.S)
     at = np.zeros((4, n)) if warm is None else WARM * warm.all()
     inside = np.zeros(n, bool)
@@ -103,7 +98,7 @@ def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None, wide: int = 
             return None
         image = np.maximum(t.image, 0.0)
         if (image * SLACK <= at).all():
-            return Slabs(*_settled(c, free, k, (at, image), wide, left, settle))
+            return Slabs(*at)
         most = float(image.max())
         if not most < CAP:
             return None
@@ -119,21 +114,3 @@ def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None, wide: int = 
             grow = 1.0 if turn < 2 else (min(1.0 / (1.0 - ratio), 4.0) if ratio < 0.75 else 3.0)
             at = at + grow * more
     return None
-
-
-def _settled(c: Centre, free: Rows, k: int, found: tuple[Array, Array], wide: int, left: Callable[[], float],
-             settle: int) -> Array:
-    """Slabs or smaller ones: their image, while it is smaller and has its own image inside."""
-    at, image = found
-    for _ in range(settle):
-        nearer = np.minimum(image * (SLACK * SLACK), at)
-        if left() <= 0.0 or not nearer.sum() < SMALLER * at.sum():
-            break
-        t = trap(c, Slabs(*nearer), free, k, proved=False, wide=wide)
-        if t is None:
-            break
-        image = np.maximum(t.image, 0.0)
-        if not (image * SLACK <= nearer).all():  # slabs of rows that change have no image that grows with them alone
-            break
-        at = nearer
-    return at

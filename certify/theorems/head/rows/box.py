@@ -26,9 +26,6 @@ PASSES, RATE, SORTED = 12.0, 1e10, 1.2e-7
 SOME = 1024
 """Rows whose products are formed one by one where there is no time for those of all."""
 
-SETTLE = 3
-"""How often slabs that hold are made smaller: a pass each, and what a box proves is all that a search has of it."""
-
 MANY, ROOTED = 4, 120.0
 """Deletions from which on a box of a table of `VAST` entries takes a minute and seldom holds; and seconds in which the
 root of a tree of pairs is there for certain, which says more."""
@@ -70,7 +67,7 @@ class Box(Method):
         return part
 
     def _part(self, c: Centre, change: RowChange, points: Array, todo: Mask, budget: Budget, wide: int) -> Part | None:
-        tree = Tree(c.sums, points, budget.left, settle=SETTLE)
+        tree = Tree(c.sums, points, budget.left)
         rows = np.array(change.rows, np.int64)
         box = tree.box(c, rows, 0, change.count, wide=wide)
         if box is None:

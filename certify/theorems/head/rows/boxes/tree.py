@@ -54,14 +54,12 @@ class Tree(Turns):
         warm: slabs from which that for those of other nodes starts, by how many rows may follow.
         follow: of rows those that may follow others, where exactly so many rows of each kind change; None: at most so
             many of all, whichever they are.
-        settle: how often slabs that hold are made smaller.
     """
 
     KEPT: ClassVar[tuple[str, ...]] = ("warm",)
 
     warm: dict[int, Slabs] = field(default_factory=dict)
     follow: Callable[[Sequence[int], Rows], Rows] | None = None
-    settle: int = 0
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""
@@ -113,7 +111,7 @@ class Tree(Turns):
         if not wide:
             wide = WIDE if self.sums.relabels else min(BREADTH[min(k, len(BREADTH) - 1)], max(WIDE, len(c.sums.S)))
         self._say("tries")
-        slabs = boxes.slabs(c, free, k, warm, wide, self.left, self.settle)
+        slabs = boxes.slabs(c, free, k, warm, wide, self.left)
         if slabs is None:
             return None
         room = slabs.all()

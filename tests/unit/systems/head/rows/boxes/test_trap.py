@@ -36,24 +36,6 @@ def boxed(seed: int, k: int, relabels: bool = False, n: int = 10) -> tuple[Centr
     return None if found is None else (c, found, points)
 
 
-def test_slabs_that_were_overshot_are_made_smaller_and_still_hold() -> None:
-    smaller = 0
-    for seed in range(60):
-        head = logistic_head(np.random.default_rng([seed, 7]), 14, decay=4.0)
-        s, _ = oriented(head, RowChange(True, 2, tuple(range(14))))
-        c, free = centre(s, s.whole, boxes.minimiser(s, s.whole, np.zeros(head.m))), np.arange(14)
-        plain, less = boxes.slabs(c, free, 2), boxes.slabs(c, free, 2, settle=3)
-        if plain is None or less is None:
-            assert plain is less
-            continue
-        assert (less.all() <= plain.all()).all()
-        first, then = trap(c, plain, free, 2), trap(c, less, free, 2)
-        if first is not None and first.inside(plain):
-            assert then is not None and then.inside(less)
-            smaller += bool(less.all().sum() < 0.97 * plain.all().sum())
-    assert smaller >= 4
-
-
 @pytest.mark.parametrize("relabels", [False, True])
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_refits_lie_within_and_margins_hold(k: int, relabels: bool) -> None:
