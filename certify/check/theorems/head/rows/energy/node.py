@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from certify.check.theorems.head.rows.energy.averages import returned
@@ -10,6 +11,17 @@ from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.families import Family
 from certify.check.theorems.head.rows.energy.lines import Lines
 from certify.check.theorems.head.rows.energy.scores import Scores, left, scores
+
+
+@dataclass(frozen=True)
+class Part:
+    """Points of some alternatives, and how many others they wait for."""
+
+    made: Callable[[], Duals]
+    waits: int
+
+    def __call__(self) -> Duals:
+        return self.made()
 
 
 class Node:
@@ -33,6 +45,7 @@ class Node:
         self.families: list[Callable[[], Family]] = []
         self.alive, self.found = list(range(len(free))), list[Scores]()
         self._seen, self._part = 0, False
+        self._waits = points.waits if isinstance(points, Part) else 0
 
     @cached_property
     def points(self) -> Duals:
@@ -40,8 +53,11 @@ class Node:
         return self._points()
 
     def only(self, kept: list[int]) -> Callable[[], Duals]:
-        """The points of some alternatives."""
-        return lambda: self.points.take(kept)
+        """The points of some alternatives; of a part of a part they are taken at once, as no chain may grow long."""
+        if self._waits > 8:
+            some = self.points.take(kept)
+            return Part(lambda: some, 0)
+        return Part(lambda: self.points.take(kept), self._waits + 1)
 
     def drop(self, kept: set[int]) -> bool:
         """Whether all alternatives but these are in no set of nonnegative score."""
@@ -61,7 +77,7 @@ class Node:
 
     def apart(self, x: int, others: set[int]) -> bool:
         """Whether no set that holds x and one of these has a score that is not negative."""
-        while others and x in self.alive:
+        while others and x in self.alive and self.k > 1:  # one alternative is beside no other
             at = self.alive.index(x)
             for s in self.found:
                 beside = s.beside(at)

@@ -209,6 +209,8 @@ class Replay:
         self.need(at.apart(x, needed), "alternatives are left out of a child")
         self.need(gone.isdisjoint(kept), "an alternative comes twice")
         below, inside = [*chosen, free[x]], [free[y] for y in kept]
+        if len(chosen) % 8 == 7:  # points that wait for points take frames of the interpreter
+            _ = at.points
         self.node(below, inside, at.k - 1, lambda: child(
             self.lines, at.points, below, x, kept, inside, at.k, self.e))
 

@@ -331,3 +331,34 @@ def test_weights_that_follow_a_set_lie_on_their_side_of_the_tiniest_row(e: int) 
         assert lowest < 0
         assert (found.side - least - lowest) * arb(2) ** -e <= 1e-12
         assert (found.side - least - lowest) * arb(2) ** -e >= -1e-12
+
+
+@pytest.mark.parametrize("step", [[KEEP], [replay.REST]])
+def test_many_parts_of_parts_do_not_exhaust_the_interpreter(step: list[int]) -> None:
+    head, _ = found()
+    n = head.n
+    whole = ([*step, n, *range(n)] if step == [KEEP] else step) * 1500 + [replay.FLAT, CLOSED]
+    V = np.tile(head.V.ravel(), (n + 2, 1)).astype(np.float32)
+    arrays = {
+        "whole": Array((len(whole),), tuple(whole), "i"),
+        "points": Array((1,), (0,), "i"),
+        "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+        "numbers": Array((0,), (), "f"),
+    }
+    with pytest.raises(Invalid):
+        check(head, arrays, 2, [True] + [False] * 4)
+
+
+def test_of_one_change_a_split_needs_no_others() -> None:
+    head, part = case(0, 1, 1)
+    n = head.n
+    whole = [replay.FLAT, SPLIT, 0, 0, CLOSED]
+    V = np.tile(head.V.ravel(), (n + 2, 1)).astype(np.float32)
+    arrays = {
+        "whole": Array((len(whole),), tuple(whole), "i"),
+        "points": Array((1,), (0,), "i"),
+        "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+        "numbers": Array((0,), (), "f"),
+    }
+    with pytest.raises(Invalid, match="closed"):
+        check(head, arrays, 1, [True] + [False] * 4)
