@@ -21,6 +21,7 @@ class Part:
     waits: int
 
     def __call__(self) -> Duals:
+        """The points."""
         return self.made()
 
 
