@@ -109,6 +109,9 @@ BOX, BENT, BOXES, WIDE = "rows.box.slabs", "bent_box.slabs", "box_tree.parent", 
 """Of a box for all choices, of one to second order, and of a tree of boxes; and of how many rows a box has products
 where it does not say."""
 
+PARTED = "separate_boxes.box_wide"
+"""Of outputs that are fitted apart: one number a box."""
+
 FURTHER = 0.5
 """What each further bound of a node takes beside its first one, with which the steps are formed."""
 
@@ -215,6 +218,15 @@ def grown(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(found.seconds + 5e-6 * len(problem.features) * sum(leaves.values), found.megabytes)
 
 
+def parted(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """Boxes of outputs that are fitted apart, D34, by boxes and refits."""
+    wide, leaves, numbers = (side.get(f"{start}{name}") for name in ("box_wide", "leaf_row", "numbers"))
+    if wide is None or leaves is None or numbers is None:  # it is refused when it is read
+        return Cost(0.0, 0.0)
+    found = _boxes(problem, [max(x, WIDE) for x in wide.values], sum(x >= 0 for x in numbers.values))
+    return Cost(found.seconds + 5e-6 * len(problem.features) * len(leaves.values), found.megabytes)
+
+
 def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
     """Products of all rows once, for each box two inverses and products of so many rows, and margins of points."""
     n, p = len(problem.features), len(problem.features[0]) + 1
@@ -226,7 +238,7 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
     TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BENT: bent,
-    BOXES: grown, GROUPS: grouped, SUMS: summed}
+    BOXES: grown, PARTED: parted, GROUPS: grouped, SUMS: summed}
 """By the end of the name of an array that there is one of for each."""
 
 

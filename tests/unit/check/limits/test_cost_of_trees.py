@@ -173,3 +173,18 @@ def test_trees_by_counts_cost_what_trees_of_boxes_do() -> None:
     starts = [name.removesuffix(end.partition(".")[2]) for name in every for end, kind in cost.KINDS.items()
               if name.endswith(end) and kind is cost.grown]
     assert sorted(starts) == ["a.rows.by_counts.0-1.box_tree.", "a.rows.by_counts.1-0.box_tree."]
+
+
+@pytest.mark.parametrize(("boxes_", "refits", "seconds"), [(276, 14, 4.5), (1605, 4735, 23.1)])
+def test_outputs_that_are_fitted_apart_cost_what_was_measured(boxes_: int, refits: int, seconds: float) -> None:
+    """Wine, any 3 deleted: one logistic regression for each label, and a `LinearSVC`."""
+    problem = SimpleNamespace(features=((0.0,) * 13,) * 133, evaluation=((0.0,) * 13,) * 45)
+    whole = {"box_wide": [72] * boxes_, "leaf_row": [0] * refits, "numbers": [0] * 45}
+    arrays = {f"a.rows.separate_boxes.{name}": Array((len(x),), tuple(map(float, x)), "i") for name, x in whole.items()}
+    kinds = [kind for name in arrays for end, kind in cost.KINDS.items() if name.endswith(end)]
+    assert kinds == [cost.parted]
+    said = cost.parted(problem, arrays, "a.rows.separate_boxes.").seconds  # type: ignore[arg-type]
+    assert seconds / 3 < said < seconds * 3
+    for name in list(arrays):
+        less = {one: x for one, x in arrays.items() if one != name}
+        assert cost.parted(problem, less, "a.rows.separate_boxes.").seconds == 0.0  # type: ignore[arg-type]

@@ -22,24 +22,25 @@ AT_ONCE, GOAL = 64, 1e-9
 """Choices that are refitted at a time, and how short their gradients are to be."""
 
 
-def choices_of(f: int) -> Whole:
-    """`(B, 2)` all choices of at most two of f steps, the number f that of no row.
+def choices_of(f: int, most: int = 2) -> Whole:
+    """`(B, 2)` all choices of at most one or two of f steps, the number f that of no row.
 
-    >>> choices_of(2).tolist()
-    [[0, 1], [0, 2], [1, 2], [2, 2]]
+    >>> choices_of(2).tolist(), choices_of(2, 1).tolist()
+    ([[0, 1], [0, 2], [1, 2], [2, 2]], [[0, 2], [1, 2], [2, 2]])
     """
-    return np.append(np.stack(np.triu_indices(f + 1, 1), axis=1), [[f, f]], axis=0)
+    T = np.append(np.stack(np.triu_indices(f + 1, 1), axis=1), [[f, f]], axis=0)
+    return T if most > 1 else T[T[:, 1] == f]
 
 
 def open_of(node: Node, m: Margins, check: Callable[[], None]) -> tuple[Whole, Mask]:
-    """All choices of at most two rows of a node `(B, 2)`, and `(B, L)` which leave a margin that is not known to stay.
+    """All choices of at most two rows of a node, or one, `(B, 2)`, and `(B, L)` which leave a margin that may not stay.
 
     Args:
         node: the node.
         m: the margins of evaluation rows.
         check: raises when the time is up.
     """
-    T = choices_of(len(node.rows))
+    T = choices_of(len(node.rows), node.most)
     far = [t.distances(T) for t in node.tables]
     found = np.zeros((len(T), len(m.gap)), dtype=bool)
     for place, gap in enumerate(m.gap):

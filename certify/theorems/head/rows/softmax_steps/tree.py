@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_steps.bound import Margins, top, worst
 from certify.theorems.head.rows.softmax_steps.last import Judge
@@ -59,14 +58,8 @@ class Tree:
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.proved = Found(self.head), np.zeros_like(todo)
-        try:
+        with ended(self):
             self._run(np.flatnonzero(todo & (self.head.today >= 0)))
-        except OutOfTime:
-            self.why, self.late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
-            self.why = "a decomposition or a number was not finite"
-        except MemoryError:
-            self.why = "there was not memory enough"
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _run(self, at: Whole) -> None:

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric, root_metric
@@ -73,15 +72,12 @@ class Search:
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.proved = Found(self.head), np.zeros_like(todo)
-        try:
-            self._run(np.flatnonzero(todo & (self.head.today >= 0)))
-        except OutOfTime:
-            self.why, self.late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
-            self.why = "a decomposition or a number was not finite"
-        except MemoryError:
-            self.proved[:] = False
-            self.why = "there was not memory enough"
+        with ended(self):
+            try:
+                self._run(np.flatnonzero(todo & (self.head.today >= 0)))
+            except MemoryError:
+                self.proved[:] = False
+                raise
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _run(self, at: Whole) -> None:

@@ -12,14 +12,13 @@ import numpy as np
 
 from certify.finders.head.changed import Changed
 from certify.finders.head.near.own import OwnSteps
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import as_it_is, root_metric
@@ -57,15 +56,12 @@ class Search:
 
     def run(self) -> None:
         """All of it, or what the time allows."""
-        try:
-            self._run()
-        except OutOfTime:
-            self.why, self.late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
-            self.why = "a decomposition or a number was not finite"
-        except MemoryError:
-            self.proved[:] = False
-            self.why = "there was not memory enough"
+        with ended(self):
+            try:
+                self._run()
+            except MemoryError:
+                self.proved[:] = False
+                raise
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)

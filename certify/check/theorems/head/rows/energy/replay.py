@@ -96,6 +96,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, "the energy method",
                       "labels of a logistic or cross-entropy head with a finite threshold are needed")
     stream, lines = Stream(arrays, where, head.k * head.m), lines_of(head)
+    if not all(x.is_finite() for x in head.phi.entries()):  # they are put in whole numbers
+        raise Invalid(where, "an input of a row is beyond all numbers", "finite ones are needed")
     found, level = [False] * len(asked), 0.0 if head.k > 1 else head.threshold
     sides = [replace(lines, level=arb(-level)), replace(lines, level=arb(level))] if level else [lines, lines]
     for _ in range(len(stream.values["points"])):

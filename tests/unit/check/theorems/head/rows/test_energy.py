@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy import proved, replay
@@ -285,6 +287,16 @@ def test_deletions_and_other_losses_are_refused() -> None:
     for change in ({"relabels": False}, {"threshold": float("inf")}):
         with pytest.raises(Invalid, match="are needed"):
             proved(type(made)(**(other | change)), arrays_of(part), "claim", part.proved.tolist())
+
+
+@pytest.mark.parametrize("entry", [math.inf, math.nan])
+def test_inputs_that_are_no_numbers_are_refused(entry: float) -> None:
+    head, part = case(1, 1, 2)
+    made = as_checked(head, tuple(range(head.n)), 2)
+    rows = made.phi.tolist()
+    rows[0][0] = arb(entry)
+    with ctx.workprec(BITS), pytest.raises(Invalid, match="beyond all numbers"):
+        proved(dataclasses.replace(made, phi=arb_mat(rows)), arrays_of(part), "claim", [True] * len(head.today))
 
 
 def test_heights_and_curvatures_are_bounds() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from certify.theorems.head.rows.softmax_steps import bound
-from certify.theorems.head.rows.softmax_steps.bound import Margins, added, shares
+from certify.theorems.head.rows.softmax_steps.bound import Margins, added, shares, worst
 from certify.theorems.head.rows.softmax_sums.moves import Moves
 from certify.theorems.head.rows.softmax_sums.table import AROUND, FOURTH
 
@@ -78,3 +78,24 @@ def test_no_row_may_follow() -> None:
     exact = LENGTH * NONE / (THETA * (1.0 - FEW)), LENGTH * NONE / THETA + FEW
     assert found and all(exact[number % 2] * (1.0 - CLOSE) <= value <= exact[number % 2] * (1.0 + CLOSE)
                          for number, value in enumerate(found))
+
+
+def test_steps_that_give_take_nothing() -> None:
+    """No row at all is a choice, too: what the others would give is not subtracted from what it takes."""
+    m = Margins(np.pad(np.full((F, 1, 1), -TAKES), ((0, 1), (0, 0), (0, 0))), np.ones((1, 1)), (np.ones((1, 1)),))
+    for each, _ in shares(node_of(2), m, np.arange(F)):
+        assert (each >= 0.0).all()
+    assert len(list(shares(node_of(2), m, np.arange(F))))
+
+
+def test_the_least_bound_counts_what_all_choices_lose() -> None:
+    """A row that takes half of the curvature and little else: by (ii) it does not double what the others take."""
+    node = node_of(2)
+    t = node.tables[0]
+    t.lost[:, 0], t.single[1:F], t.pair[:] = 0.5, 0.1, 0.0
+    m = Margins(np.zeros((F + 1, 1, 1)), np.ones((1, 1)), (np.ones((1, 1)),))
+    found = [float(bound.top(each, 2)[0, 0]) + float(all_) for each, all_ in shares(node, m, np.arange(F))]
+    exact = 0.5 + SINGLE / THETA + 0.1 / THETA + LOST + FEW
+    assert exact <= min(found) * (1.0 + 1e-9) and min(found) <= exact * (1.0 + CLOSE) and exact < 0.9 * found[0]
+    best, _ = worst(node, m, np.arange(F))
+    assert exact <= best[0] * (1.0 + 1e-9) and best[0] <= exact * (1.0 + CLOSE)

@@ -124,6 +124,18 @@ def test_sets_of_deletions_are_not_said_to_leave_what_they_take() -> None:
     assert tight > 1500
 
 
+@pytest.mark.parametrize("name", ["c", "K"])
+def test_influences_after_a_deletion_bear_what_those_before_and_the_hat_matrix_are_off_by(name: str) -> None:
+    """A row of larger leverage than the deleted one: what y errs by is less than what its influence then does."""
+    off = {name: -ERROR * np.ones((2, 2) if name == "K" else 2)}
+    t = Truth(np.array([[0.2, 0.4], [0.4, 0.8]]), np.array([1.0, 0.5]), np.zeros(2), np.full(2, 2.0), np.ones(2))
+    found, one = based(t, Codes(TARGETS.tolist(), [], []), [2, 2], (1, 1), off, (0, -1, 1))
+    assert one.side.high == [2 * ONE] * 2 and one.side.low == [ONE] * 2
+    for share, said in ((-1e-9, False), (0.2, True)):
+        z = round(Fraction(t.taken((0,), 1) + share) * ONE * ONE)
+        assert sets.left(found, replace(one, least=z), (0,)) == said
+
+
 def test_shares_bear_every_choice() -> None:
     there = 0
     for t, codes, own, most, off, pair in cases(4):
