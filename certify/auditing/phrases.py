@@ -41,21 +41,10 @@ UNCALLED: Final = (
     (r"\bpoison(?:ing|s)?\b|\battack(?:er|ers|s|ed)?\b|\badversar(?:y|ies|ial)\b",
      f"ask '3 labels wrong' where labels were tampered with, '3 rows deleted' where rows are gone; {ADDED}"))
 """What phrases are about that no question is called by, each with what answers it."""
-GOES: Final = r"\b(?:delet\w*|left out|removed|dropped)\b"
-BAD: Final = r"\b(?:labels?|mislabell?ed|relabell?ed)\b"
-BOTH: Final = ("rows deleted and labels wrong at once, and a question is about one of them",
-               "ask certify.stable_predictions(problem, X_new, delete=1, relabel=1) in Python, or in a spec parameter "
-               "= \"deletions\" with count = 1 and relabelled = 1; alone: '1 row deleted', '1 label wrong'")
 RANKED: Final = ("no question ranks users, or other groups of rows",
                  "'1 user deleted' with --groups COLUMN tells which predictions change without some one of them, in "
                  "Python certify.stable_predictions(problem, X_new, delete=1, groups=users), whose .witness(13).groups "
                  "names them; 'which rows matter' ranks single rows")
-
-
-def _both(said: str) -> bool:
-    """Whether a phrase has a number of rows that go and one of labels that are wrong."""
-    return len(re.findall(r"\b[0-9]+\b", said)) == 2 and all(
-        re.search(pattern, said, re.IGNORECASE) for pattern in (GOES, BAD))
 
 
 def _ranked(said: str) -> bool:
@@ -65,7 +54,7 @@ def _ranked(said: str) -> bool:
                      rf"\b(?:important|influential) (?:{NAMED})\b", said, re.IGNORECASE) is not None
 
 
-MORE: Final = ((_both, BOTH), (_ranked, RANKED))
+MORE: Final = ((_ranked, RANKED),)
 """Phrases of which no question is made, each with what is said of it, and what answers it."""
 SHORT: Final = 3
 """Letters of words that are not looked at for slips; the first letter is seldom the wrong one."""
@@ -152,12 +141,13 @@ def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
         except Unread as unread:
             raise Unread(unread.asked, f"{unread.found}{_others(asked, phrases, said, known)}", unread.remedy) from None
         before, options = options, question.heard(phrase, options)
-        if any(one.option and options.of(one.option) != before.of(one.option) for one in found):
+        if any(options.of(count) != before.of(count) for one in found for count in one.counts):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
                              "ask for each in an audit of its own, with another folder")
-        if question.option in said.said and options.of(question.option) != said.of(question.option):
-            raise InputError(f"--ask {phrase!r}", f"another number than --{question.option} has",
-                             f"say it once: leave out --{question.option}, or the number in the phrase")
+        for count in question.counts:
+            if count in said.said and options.of(count) != said.of(count):
+                raise InputError(f"--ask {phrase!r}", f"another number than --{count} has",
+                                 f"say it once: leave out --{count}, or the number in the phrase")
         options = replace(options, read=(*options.read, (asked, question.slug)))
         if question not in found:
             found.append(question)

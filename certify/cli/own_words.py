@@ -186,7 +186,8 @@ there are estimates (see `estimate`), which prove nothing."""),
 BY_SLUG: Final[Mapping[str, str]] = MappingProxyType({
     "rows-deleted": "delete", "these-rows": "delete", "groups-deleted": "delete", "labels-wrong": "label noise",
     "noise": "noise", "which-rows": "which rows", "one-prediction": "which rows", "how-far": "how many rows",
-    "how-far-labels": "how many rows", "coefficients": "coefficient", "targets-off": "target noise"})
+    "how-far-labels": "how many rows", "coefficients": "coefficient", "targets-off": "target noise",
+    "rows-and-labels": "delete"})
 """By the slug of a question of an audit: the name by which its answer here is listed."""
 
 

@@ -31,6 +31,7 @@ ABOUT: Final[Mapping[str, str]] = MappingProxyType({
     "coefficients": "coefficient sign slope effect significant significance regression weight positive negative",
     "groups-deleted": "user customer client patient person people account household batch source group leave churn "
                       "quit everybody",
+    "rows-and-labels": "both",
     "targets-off": "target amount price percent off measurement regression value dollar euro",
 })
 """By question: words that may be about it, though it is not called so."""

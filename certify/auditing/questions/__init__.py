@@ -13,6 +13,7 @@ from certify.auditing.questions.noise import Noise
 from certify.auditing.questions.of_groups.deleted import GroupsDeleted
 from certify.auditing.questions.of_groups.one_prediction import OnePredictionGroups
 from certify.auditing.questions.one_prediction import OnePrediction
+from certify.auditing.questions.rows_and_labels import RowsAndLabels
 from certify.auditing.questions.rows_deleted import RowsDeleted
 from certify.auditing.questions.targets_off import TargetsOff
 from certify.auditing.questions.these_rows import TheseRows
@@ -20,5 +21,5 @@ from certify.auditing.questions.which_rows import WhichRows
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     RowsDeleted(), LabelsWrong(), Noise(), WhichRows(), OnePrediction(), OnePredictionGroups(), TheseRows(), HowFar(),
-    HowFarLabels(), Coefficients(), GroupsDeleted(), TargetsOff())
+    HowFarLabels(), Coefficients(), GroupsDeleted(), TargetsOff(), RowsAndLabels())
 """In the order in which they are asked."""

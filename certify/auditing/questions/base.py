@@ -31,9 +31,7 @@ MOST: Final = 6
 SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
-
-USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level", "groups",
-               "targets_off")
+USED: Final = ("delete", "relabel", "rows", "prediction", "noise", "level", "groups", "targets_off")
 """Members of the options that some questions are about, and others not."""
 
 
@@ -153,6 +151,11 @@ class Question(ABC):
     @property
     def uses(self) -> tuple[str, ...]:
         """The members of the options that it is about, of :data:`USED`."""
+        return (self.option,) if self.option else ()
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The members of the options that say how many rows, or which ones: a phrase may give them once."""
         return (self.option,) if self.option else ()
 
     def unprompted(self, options: Options) -> bool:

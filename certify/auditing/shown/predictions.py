@@ -139,10 +139,15 @@ def _heading(name: str, survives: bool, problem: Mapping[str, Any], owner: str =
     ('rows left out that it survives', '2 named rows left out')
     >>> _heading("x", False, change | {"count": 2, "grouped": {"groups": 60}}, "user_id")
     'any 2 groups of user_id left out'
+    >>> _heading("x", False, change | {"relabelled": 2})
+    'any 1 row left out and any 2 other labels wrong'
     """
-    word = WHAT.get(problem["parameter"])
-    if word is None or problem.get("relabelled") is not None or problem.get("fresh") is not None:
+    word, more = WHAT.get(problem["parameter"]), problem.get("relabelled")
+    if word is None or problem.get("fresh") is not None:
         return name
+    if more is not None:
+        return (f"{_heading(name, survives, {**problem, 'relabelled': None}, owner)} and any {more} other "
+                f"label{'' if more == 1 else 's'} wrong")
     noun, unit, what = word
     if grouped(problem):
         count, of = problem.get("count"), f" of {short(owner)}" if owner else ""

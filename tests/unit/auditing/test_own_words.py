@@ -228,8 +228,6 @@ def test_an_option_is_written_as_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(("phrase", "said"), [
-    ("1 row deleted and 1 label wrong", r"at once.*delete=1, relabel=1.*relabelled = 1"),
-    ("2 wrong labels and 1 row removed", r"at once.*delete=1, relabel=1.*relabelled = 1"),
     ("which customers matter",
      r"no question ranks users.*'1 user deleted' with --groups COLUMN.*witness\(13\)\.groups")])
 def test_what_no_question_is_about_says_what_answers_it(phrase: str, said: str) -> None:
