@@ -17,8 +17,10 @@ from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, told, warn
 from certify.problem.question import question_of
+from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.label_words import relabelled_as
+from certify.prove.moved import groups as by_groups
 from certify.prove.moved.outputs import able, ends_of
 from certify.prove.rows import asked_of, distance_of, points_of
 from certify.prove.rows_asked import asked_change, is_plain
@@ -28,6 +30,7 @@ from certify.rigor.fp import Array
 from certify.spec.nearest import refusal
 from certify.systems.head.rows.change import NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, head_of
 from certify.theorems.head.rows.method import Budget
@@ -44,6 +47,7 @@ class PredictionChange:
             of squares). Infinite where nothing was proved in the time.
         falls, rises: `(N, k)` upper bounds of how far each output goes down, and up.
         rows: `(N, m)` numbers of training rows: their change moves the prediction by `lower`; −1 in the place of none.
+        groups: for each prediction the names of the groups of these rows, where whole groups are left out; else None.
         labels: for each prediction what the labels of these become, in the words of y, where it has such words and
             labels change; else None.
     """
@@ -55,6 +59,7 @@ class PredictionChange:
     rises: Array
     rows: Whole
     labels: tuple[tuple[Any, ...], ...] | None = None
+    groups: tuple[tuple[Any, ...], ...] | None = None
 
     def __repr__(self) -> str:
         upper, lower = float(self.upper.max()), float(self.lower.max())
@@ -65,7 +70,7 @@ class PredictionChange:
 
 def prediction_change(
     problem: Problem, X_eval: Any, *, delete: int | str | None = None, relabel: int | str | None = None,
-    seconds: float = 60.0, progress: Progress | None = None,
+    groups: Any = None, seconds: float = 60.0, progress: Progress | None = None,
 ) -> PredictionChange:
     """How far every prediction may move when any few rows are left out, or labels change, and it is trained again.
 
@@ -79,6 +84,9 @@ def prediction_change(
         X_eval: `(N, d)` rows to predict, as the model takes them.
         delete: how many rows are left out, or ``"1%"`` (no more than that share).
         relabel: how many rows get other labels, likewise; one of both.
+        groups: the group of every row, e.g. its user or source: `delete` is then how many groups are left out, each
+            with all its rows. Every choice of groups is refitted (D1), of the squared loss with a weight decay and of
+            the logistic loss with one output.
         seconds: time; with less of it upper ends are larger, and none of them is wrong.
         progress: told the stage in words and the fraction done.
 
@@ -94,6 +102,9 @@ def prediction_change(
     >>> found = certify.prediction_change(problem, [[0.0]], delete=1)  # 1 today; without row 1 it is 0
     >>> round(float(found.lower[0]), 9), round(float(found.upper[0]), 9), found.rows[0].tolist()
     (1.0, 1.0, [1])
+    >>> of_users = certify.prediction_change(problem, [[0.0]], delete=1, groups=["a", "b", "a"])
+    >>> round(float(of_users.upper[0]), 9), of_users.groups
+    (2.0, (('a',),))
     """
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
@@ -103,7 +114,9 @@ def prediction_change(
     if getattr(problem.prepare, "mean", ()):
         raise InputError("prediction_change", "targets that are kept without their mean, which a fit to fewer rows "
                          "takes anew", "fit with normalize_y=False")
-    members = asked_change(problem, delete, relabel, None, None)
+    members = asked_change(problem, delete, relabel, groups, None)
+    if groups is not None:
+        return _grouped(problem, asked_of(problem, X_eval, members), groups, seconds, progress)
     head, change = _plain(problem, X_eval, members) if is_plain(problem) else _penalised(problem, X_eval, members)
     if words := able(head, change):
         raise InputError("prediction_change", words, _instead(members["count"], relabel is not None))
@@ -118,6 +131,26 @@ def prediction_change(
     known = tuple(one for one in labels if one is not None)
     return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows,
                             known if known and len(known) == len(labels) else None)
+
+
+def _grouped(problem: Problem, asked: Problem, groups: Any, seconds: float, progress: Progress | None,
+             ) -> PredictionChange:
+    """The same of whole groups.
+
+    Raises:
+        InputError: labels change, another loss, or too many choices.
+    """
+    head, change = head_of(asked), change_of_rows(asked)
+    assert isinstance(change, GroupChange)
+    if words := by_groups.able(head, change):
+        raise InputError("prediction_change", words, "ask certify.stable_predictions(problem, X_new, delete=1, "
+                         "groups=users) which labels stay, or certify.leave_one_out(problem, X_new, groups=users)")
+    tell_of_lost(asked, change)
+    distance_of(head, problem.ended)
+    with told(progress) as tell:
+        found = by_groups.groups_moved(head, change, Budget(seconds), tell)
+    names = tuple(named(groups, problem.n, tuple(rows[rows != NONE].tolist())) for rows in found.rows)
+    return PredictionChange(change, found.lower, found.upper, found.falls, found.rises, found.rows, groups=names)
 
 
 def _instead(count: int | None, relabels: bool) -> str:

@@ -93,7 +93,9 @@ class GroupsDeleted(Question):
         if options.many >= subject.groups:
             return f"{options.many} of {subject.groups} groups cannot be left out"
         if not subject.classifies:
-            return "the outputs are numbers without a threshold, and under groups it is told which labels stay"
+            return ("the outputs are numbers without a threshold, and of groups certificates state labels; in Python "
+                    f"certify.prediction_change(problem, X_new, delete={options.many}, groups=users) says how far "
+                    "each of them moves, and by which groups")
         return subject.against_head
 
     def asked(self, subject: Subject, options: Options) -> Asked:

@@ -116,7 +116,7 @@ def test_amounts_without_a_threshold_and_missing_labels_are_refused() -> None:
     assert "no column says whose" in nobody.skipped[0].reason
     amounts = certify.from_arrays([np.ones((1, 2))], [np.zeros(1)], X, X[:, :1], loss="squared", weight_decay=0.1)
     found = certify.audit(amounts, new, groups=users, ask="2 users deleted")
-    assert "which labels stay" in found.skipped[0].reason
+    assert "prediction_change(problem, X_new, delete=2, groups=users)" in found.skipped[0].reason
     for bad in (users[:-1], np.where(np.arange(90) == 3, np.nan, np.arange(90.0)), "users"):
         with pytest.raises(InputError, match="groups"):
             certify.audit(amounts, new, groups=bad, ask="2 users deleted")
