@@ -11,7 +11,8 @@ from certify.check.linalg.balls import ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy.duals import Duals, child, duals, slopes
 from certify.check.theorems.head.rows.energy.families import Family, bowl, flat
-from certify.check.theorems.head.rows.energy.lines import Lines, lines_of
+from certify.check.theorems.head.rows.energy.lines import lines_of
+from certify.check.theorems.head.rows.energy.listed import Narrow, settled
 from certify.check.theorems.head.rows.energy.node import Node
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.refit import distance
@@ -99,7 +100,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if not all(x.is_finite() for x in head.phi.entries()):  # they are put in whole numbers
         raise Invalid(where, "an input of a row is beyond all numbers", "finite ones are needed")
     found, level = [False] * len(asked), 0.0 if head.k > 1 else head.threshold
-    sides = [replace(lines, level=arb(-level)), replace(lines, level=arb(level))] if level else [lines, lines]
+    sides = [Narrow(replace(lines, level=arb(x)) if x else lines) for x in (-level, level)]
     for _ in range(len(stream.values["points"])):
         j = int(stream.take("points", 1)[0])
         if not 0 <= j < len(asked) or head.today[j] < 0:
@@ -126,8 +127,8 @@ def normals(head: Head, j: int) -> list[list[arb]]:
 class Replay:
     """One tree."""
 
-    def __init__(self, lines: Lines, stream: Stream, e: list[arb]) -> None:
-        self.lines, self.stream, self.e = lines, stream, e
+    def __init__(self, narrow: Narrow, stream: Stream, e: list[arb]) -> None:
+        self.narrow, self.lines, self.stream, self.e = narrow, narrow.lines, stream, e
 
     def prove(self) -> None:
         """The tree's root: all alternatives, with dual points at the weights given."""
@@ -225,10 +226,13 @@ class Replay:
         at.drop({x for some in have for x in some})
         self.need(all(s in have for s in at.left()), "sets are listed")
         long = norm(self.e).upper()
-        for start in range(0, count, 64):
-            some = weights[start : start + 64]
-            inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed[start : start + 64]]
-            for near, w in zip(self.distances(inside, some), some, strict=True):
+        inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed]
+        done = settled(self.narrow, self.e, inside, weights)
+        rest = [x for x, yes in enumerate(done) if not yes]
+        for start in range(0, len(rest), 64):
+            some = [weights[x] for x in rest[start : start + 64]]
+            near_ = self.distances([inside[x] for x in rest[start : start + 64]], some)
+            for near, w in zip(near_, some, strict=True):
                 along = sum((a * v for a, v in zip(self.e, w, strict=True)), -lines.level)
                 self.need(bool(along > near * long), "the refit of a listed set does not show the label")
 
