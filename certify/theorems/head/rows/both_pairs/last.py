@@ -44,7 +44,8 @@ class Pairs:
             new = np.delete(np.arange(f), gone)
             places = np.stack([np.full(f - 1, gone), new], axis=1)
             codes = np.stack([np.full(f - 1, DELETED), self._become[new]], axis=1)
-            yield Block(np.arange(gone * (f - 1), (gone + 1) * (f - 1)), places, codes, self.node.sums(self._of(places)))
+            numbers = np.arange(gone * (f - 1), (gone + 1) * (f - 1))
+            yield Block(numbers, places, codes, self.node.sums(self._of(places)))
 
     def choices(self, block: Block) -> Choices:
         """What a block changes."""
@@ -76,4 +77,4 @@ class Pairs:
 
     def _of(self, places: Whole) -> Whole:
         """Numbers of the single changes."""
-        return places + np.array([0, len(self.rows)])
+        return np.asarray(places + np.array([0, len(self.rows)]))

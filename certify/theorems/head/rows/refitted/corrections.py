@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
@@ -32,7 +33,7 @@ class Summed(Protocol):
         ...
 
     @property
-    def basis(self) -> Array:
+    def basis(self) -> NDArray[np.floating]:
         """`(km, km)` of which corrections are whole multiples."""
         ...
 

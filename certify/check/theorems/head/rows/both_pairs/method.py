@@ -76,7 +76,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     last = Last(Balls(head), PackedHeld(Packed(head), averages(head, arrays["shares"], where)), sums,
                 corrected_of(arrays, head.m, count, where), count, where)
     stays = [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
-    single: list[Change] = [(), *(((row, DELETED),) for row in rows), *((item,) for item in zip(rows, codes, strict=True))]
+    single: list[Change] = [(), *(((row, DELETED),) for row in rows)]
+    single += [((row, code),) for row, code in zip(rows, codes, strict=True)]
     stays = last.judge.after(single, [weights.values[b * head.m : (b + 1) * head.m] for b in range(len(single))], stays)
     return last.after(stays, others)
 

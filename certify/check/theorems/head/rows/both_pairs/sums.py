@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from certify.check.theorems.head.rows.changes.base import DELETED
-from certify.check.theorems.head.rows.refitted.block import LARGEST, Block, ones
+from certify.check.theorems.head.rows.refitted.block import LARGEST, Block, Change, ones
 from certify.check.theorems.head.rows.refitted.packed import HALF, V
 
 BYTES = 8
@@ -48,8 +48,8 @@ class PairSums:
     def _block(self, place: int) -> Block:
         L, gone = len(self.rows) - 1, (self.rows[place], DELETED)
         unit, at = ones(L), BYTES * place
-        columns = [int.from_bytes(new[:at] + new[at + BYTES :], "little") + (moved[place] - HALF) * unit
-                   for moved, new in zip(self._gone, self._new, strict=True)]
-        changes = [(gone, (row, code)) for b, (row, code) in enumerate(zip(self.rows, self.codes, strict=True))
-                   if b != place]
+        columns = [int.from_bytes(x[:at] + x[at + BYTES :], "little") + (moved[place] - HALF) * unit
+                   for moved, x in zip(self._gone, self._new, strict=True)]
+        new = list(zip(self.rows, self.codes, strict=True))
+        changes: list[Change] = [(gone, one) for one in (*new[:place], *new[place + 1 :])]
         return Block(list(range(place * L, place * L + L)), changes, columns)
