@@ -86,7 +86,8 @@ class PairsHead:
 
 def pairs_head(rng: np.random.Generator, n: int = 16, points: int = 20) -> PairsHead:
     """A head of few rows, whose points lie at its border, and what may happen to some of its rows."""
-    head = drawn_head(rng, "logistic", n=n, d=int(rng.integers(1, 4)), N=points, decay=float(10 ** rng.uniform(-1, 0.3)),
+    decay = float(10 ** rng.uniform(-1, 0.3))
+    head = drawn_head(rng, "logistic", n=n, d=int(rng.integers(1, 4)), N=points, decay=decay,
                       apart=float(rng.uniform(0, 3)))
     may = np.setdiff1d(np.arange(n), [int(np.flatnonzero(head.Y[:, 0] == y)[0]) for y in (-1.0, 1.0)])
     rows = np.sort(rng.choice(may, int(rng.integers(2, len(may) + 1)), replace=False))
