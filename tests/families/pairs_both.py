@@ -96,7 +96,10 @@ def pairs_head(rng: np.random.Generator, n: int = 16, points: int = 20) -> Pairs
 
 
 def at_the_border(rng: np.random.Generator, one: PairsHead) -> PairsHead:
-    """With points that their worst choice hardly flips, or hardly does not."""
+    """With points that their worst choice hardly flips, or hardly does not, if rows of both sides are known."""
+    above = one.head.phi @ one.head.V[0] > one.head.threshold
+    if above.all() or not above.any():
+        return one
     shares = rng.choice([-1.0, 1.0], len(one.head.points)) * 10.0 ** rng.uniform(-7, -1, len(one.head.points))
     moved = PairsHead(thin(rng, one.head, one.refits[:, None, :], shares)[0], one.rows)
     moved.__dict__["refits"] = one.refits

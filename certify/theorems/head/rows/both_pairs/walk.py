@@ -20,13 +20,13 @@ WEIGHT = 2.0**25
 
 
 class PairWalk(Walk):
-    """All choices of one deleted and one relabelled row.
+    """All choices of one deleted and one relabelled row."""
 
-    Attributes:
-        stored: the arrays of a certificate, after all of them.
-    """
+    _stored: dict[str, np.ndarray]
 
-    stored: dict[str, np.ndarray]
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a checker needs to judge each again, once all are judged."""
+        return self._stored
 
     def _visit(self, node: Node, deleted: int, relabelled: int) -> None:
         """Single changes at refits of their own, whose sums the pairs are judged at."""
@@ -41,10 +41,10 @@ class PairWalk(Walk):
             corrections.take(pairs.open(block, pairs.judge.summed))
         corrections.end()
         weights = np.concatenate([w, W]).reshape(self._smaller, -1)
-        self.stored = {"weights": weights, **pairs.judge.arrays(), "basis": pairs.basis, **corrections.arrays()}
+        self._stored = {"weights": weights, **pairs.judge.arrays(), "basis": pairs.basis, **corrections.arrays()}
         if self._exact:
-            self.stored["again"] = np.array([number for number, _ in self._exact], dtype=np.int64)
-            self.stored["exact"] = np.array([V.ravel() for _, V in self._exact])
+            self._stored["again"] = np.array([number for number, _ in self._exact], dtype=np.int64)
+            self._stored["exact"] = np.array([V.ravel() for _, V in self._exact])
 
     def _settled(self, number: Whole, choices: Choices, V: Array) -> None:
         """Choices that no correction decides: solved as far as floats go, and stored."""
