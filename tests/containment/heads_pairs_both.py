@@ -11,7 +11,7 @@ from tests.families.pairs_both import pairs_head
 NEAR = 1e-9
 
 
-@attack("checked_pairs_both", "D1", slow=10)
+@attack("checked_pairs_both", "D33", slow=10)
 def checked_pairs_both(rng: np.random.Generator) -> Outcome:
     """One row deleted and one other relabelled: every point that the checker says stays does, whatever the arrays."""
     one = pairs_head(rng)
