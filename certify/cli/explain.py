@@ -115,8 +115,9 @@ labels. See D1.""",
 changes: at most `count` rows, along one of the stated pairs each, in the words of the data. In Python
 relabel_pairs=[(0, 1)]. Less can happen than with any labels, so more predictions stay. See D1.""",
     "relabelled": """perturbation.relabelled: with parameter = "deletions", how many other rows get another label while
-at most `count` are left out. In Python delete=1, relabel=1. Proved by refitting every choice, and by nothing else, so
-it is for small numbers (one of each of a few hundred rows). See D1.""",
+at most `count` are left out. In Python delete=1, relabel=1. With the squared loss proved by
+sums and sets (D32); one of each of a logistic head choice by choice, of up to 1,000 rows (D1c); else every choice
+is refitted, of one of each of a few hundred rows. See D1.""",
     "fresh": """perturbation.fresh: with parameter = "deletions", at most `count` rows are new: "added", or "replaced",
 where as many others are left out. Their features lie in `box` (pairs of a least and a largest value, one for each
 feature; left out: the ranges of the training rows), and they have any label. One layer with one output, the logistic

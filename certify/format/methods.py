@@ -7,7 +7,7 @@ from typing import Final
 METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "box_tree", "energy", "cells",
                   "softmax_box", "every_choice", "softmax_tree", "new_rows", "squared_tree", "pair_tree",
                   "squared_aside", "softmax_pairs", "by_choice", "softmax_labels", "by_counts",
-                  "group_tree", "label_sums", "bent_box", "both_squared", "separate_boxes")
+                  "group_tree", "label_sums", "bent_box", "both_squared", "separate_boxes", "both_pairs")
 """In the order of their numbers, which never change; a new one is added at the end."""
 
 UNCHECKED: Final = ("softmax_by_choice", "step_sums", "softmax_two_labels", "softmax_sums",

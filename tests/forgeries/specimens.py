@@ -57,6 +57,7 @@ BY_METHOD: Final[Mapping[str, Asked]] = MappingProxyType({
     "label_sums": Asked(LABELS + "2", decay=0.4, balanced='class_weight = "balanced"\n'),
     "bent_box": Asked(DELETED + "4", decay=0.5),
     "both_squared": replace(RIDGE, change=DELETED + "1\nrelabelled = 1"),
+    "both_pairs": Asked(DELETED + "1\nrelabelled = 1", decay=0.5),
     "separate_boxes": Asked(DELETED + "3", "one_vs_rest", decay=0.5),
 })
 """What each method proves alone."""

@@ -1,4 +1,4 @@
-"""Mutants of the checker of rows deleted and relabelled at once (D32), with their killers."""
+"""Mutants of the checkers of rows deleted and relabelled at once (D32, D1c), with their killers."""
 
 # ruff: noqa: E501
 from __future__ import annotations
@@ -8,7 +8,18 @@ from tests.mutation.mutants import Mutant
 BASE, SETS, METHOD = (f"check/theorems/head/rows/both_squared/{name}.py" for name in ("base", "sets", "method"))
 SEEN = "tests/unit/check/theorems/head/rows/both_squared/test_both_squared_numbers.py kills it: heads that attacks draw have room"
 
+PAIRED, SUMMED, HELD = (f"check/theorems/head/rows/{name}.py" for name in ("both_pairs/method", "both_pairs/sums", "refitted/packed_held"))
+MET = "tests/unit/check/theorems/head/rows/both_pairs/test_both_pairs_check.py kills it: "
+
 BOTH: tuple[Mutant, ...] = (
+    Mutant("check pairs: a deleted row pulls on", HELD, "G[row] -= G[row] & marks", "G[row] -= 0 * G[row] & marks", ("checked_pairs_both*6",)),
+    Mutant("check pairs: a label stays as it is", HELD, "G[row] -= marks << SLOPE", "G[row] -= 0", ("checked_pairs_both*6",)),
+    Mutant("check pairs: a deleted row has curvature", HELD, "0 if i in gone else", "0 if False else", note=MET + "such a row holds hardly more"),
+    Mutant("check pairs: refits are no distance away", HELD, "far[j] * reach", "0 * reach", ("checked_pairs_both*40",)),
+    Mutant("check pairs: no deletions by themselves", PAIRED, "*(((row, DELETED),) for row in rows)", "*()", note=MET + "pairs mostly take more than one"),
+    Mutant("check pairs: no labels by themselves", PAIRED, "single += [", "[][:] = [", note=MET + "pairs mostly take more than one"),
+    Mutant("check pairs: sums count no change twice", SUMMED, "[x - column[0] for x in column[1 : f + 1]]", "[x for x in column[1 : f + 1]]", ("checked_pairs_both*6",)),
+    Mutant("check pairs: the first deleted row is not looked at", SUMMED, "for place in range(len(self.rows) if", "for place in range(1, len(self.rows) if", note=MET + "each choice is met"),
     Mutant("check both: one label fewer", METHOD, "(deleted, kind.relabelled))", "(deleted, kind.relabelled - 1))", ("checked_rows_both@0",)),
     Mutant("check both: one deletion fewer", METHOD, "most, effort = min(kind.deleted, len(rows))", "most, effort = min(kind.deleted - 1, len(rows))", ("checked_rows_both@0",)),
     Mutant("check both: the decay of all rows", METHOD, "ridge_of(head, deleted)", "ridge_of(head, 0)", ("checked_rows_both@0",)),

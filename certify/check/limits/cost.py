@@ -109,6 +109,9 @@ BOX, BENT, BOXES, WIDE = "rows.box.slabs", "bent_box.slabs", "box_tree.parent", 
 """Of a box for all choices, of one to second order, and of a tree of boxes; and of how many rows a box has products
 where it does not say."""
 
+TWO = "both_pairs.weights"
+"""Of a deleted and a relabelled row: one line a choice of one row at most."""
+
 PARTED = "separate_boxes.box_wide"
 """Of outputs that are fitted apart: one number a box."""
 
@@ -194,6 +197,13 @@ def summed(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     return Cost(6e-7 * moves * cases, 10 + 1.2e-5 * moves)
 
 
+def paired(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """A deleted and a relabelled row, D1c: single refits in balls, and all pairs in whole numbers."""
+    n, weights = len(problem.features), side[f"{start}weights"]
+    single = weights.shape[0] if weights.shape else 0
+    return Cost(5e-6 * n * single + 7.5e-8 * n * single**2, 40 + 4e-2 * n)
+
+
 def bounded(problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
     """One box for all choices of changed rows, D5, and what it leaves of the margins of all evaluation rows."""
     wide = side.get(f"{start}box.wide")
@@ -238,7 +248,7 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
 
 KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
     TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BENT: bent,
-    BOXES: grown, PARTED: parted, GROUPS: grouped, SUMS: summed}
+    BOXES: grown, PARTED: parted, GROUPS: grouped, SUMS: summed, TWO: paired}
 """By the end of the name of an array that there is one of for each."""
 
 

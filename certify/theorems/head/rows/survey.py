@@ -64,7 +64,9 @@ MENTIONED, SMALL = 3, 3
 
 REWEIGHED = ("every change of rows changes all balanced weights; rows left out, and wrong labels of a logistic "
              "regression of two labels, have bounds of their own, and else every choice is refitted")
-COUNTED, TWIN = frozenset({"by_counts", "squared_by_counts", "label_sums", "step_sums"}), ("label_sums", "step_sums")
+COUNTED: Final = frozenset({"by_counts", "squared_by_counts", "label_sums", "step_sums"})
+TWINS: Final = {"label_sums": "step_sums", "both_pairs": "both_refits"}
+"""Methods that state what a checker follows, and those that prove as much and more where none has to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +121,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
-    head, methods = settled(head, change), tuple(x for x in methods if x != TWIN[0] or TWIN[1] not in methods)
+    head, methods = settled(head, change), tuple(x for x in methods if TWINS.get(x) not in methods)
     budget, seen = Budget(seconds), centred(head)
     found, status, known = Found(head, seen), np.full(len(head.points), OPEN), head.today >= 0
     reasons = too_near(known)

@@ -40,7 +40,7 @@ BALANCED, LABELLED = ("every_choice", "by_counts", "label_sums"), ("every_choice
 that go by the label that a row has, where labels change."""
 SOLVED = {"squared_labels"}
 """Methods that make the normal matrix of the squared loss, by which refits are soon judged."""
-KINDS, PLAIN = ("every_choice", "new_rows", "group_tree", "both_squared"), ("enumeration",)
+KINDS, PLAIN = ("every_choice", "new_rows", "group_tree", "both_squared", "both_pairs"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
 

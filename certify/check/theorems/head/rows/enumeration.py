@@ -10,7 +10,7 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refitted.judge import Judge
-from certify.check.theorems.head.rows.refitted.last import SUMS, Last, sums_of
+from certify.check.theorems.head.rows.refitted.last import SUMS, last_of, sums_of
 from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
@@ -82,7 +82,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
     if summed:
-        last = Last(head, judge, arrays, where)
+        last = last_of(head, judge, arrays, where)
         at += last.count
     if beyond := [number for number in others if not 0 <= number < at]:
         raise Invalid(f"{where}, again", f"it names choice {beyond[0]}", f"there are {at} choices, numbered from 0")

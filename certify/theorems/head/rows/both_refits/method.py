@@ -29,9 +29,14 @@ TOGETHER = "rows are not deleted and relabelled at once, and enumeration counts 
 
 
 class BothRefits(Method):
-    """Any m₁ rows deleted and any m₂ others relabelled, of a logistic or small softmax head: every choice by itself."""
+    """Any m₁ rows deleted and any m₂ others relabelled, of a logistic or small softmax head: every choice by itself.
+
+    Attributes:
+        walk: goes through all choices.
+    """
 
     name: ClassVar[str] = "both_refits"
+    walk: ClassVar[type[Walk]] = Walk
 
     def takes(self, change: Change) -> Change | str:
         """Both at once alone."""
@@ -74,7 +79,7 @@ class BothRefits(Method):
             why = f"all {Decimal(change.leaves(head)):.1e} choices take about {needed:.0f} s, and "
             why += f"{max(budget.left(), 0.0):.0f} are left"
             return Part(self.name, np.zeros_like(todo), why=why, late=True, begun=False)
-        walk = Walk(head, change, todo & (head.today >= 0), budget.check)
+        walk = self.walk(head, change, todo & (head.today >= 0), budget.check)
         proved, why, late = np.zeros_like(todo), "", False
         try:
             with np.errstate(all="ignore"):
@@ -84,4 +89,5 @@ class BothRefits(Method):
             why, late = "its time was up", True
         except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
             why = "a decomposition or a number was not finite"
-        return Part(self.name, proved & ~walk.found.flipped, {}, walk.found.flips(), why=why, late=late)
+        proved &= ~walk.found.flipped
+        return Part(self.name, proved, walk.arrays() if proved.any() else {}, walk.found.flips(), why=why, late=late)

@@ -66,6 +66,10 @@ class Walk:
         self._worst(root)
         self._visit(root, self.change.deleted, self.change.relabelled)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a certificate holds of all choices: nothing, as none states this."""
+        return {}
+
     def live(self) -> Whole:
         """Points that every choice so far leaves."""
         return np.flatnonzero(self.clear & ~self.found.flipped)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices
-from certify.systems.head.rows.head import Whole
-from certify.theorems.head.rows.refitted.last import BLOCK, Block, Last, joined
+from certify.systems.head.rows.head import Head, Whole
+from certify.theorems.head.rows.refitted.last import BLOCK, Block, joined
 
 WAITING = 2048
 """Changes that are moved towards their refits together."""
@@ -22,6 +24,44 @@ SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
 
 
+class Summed(Protocol):
+    """Changes whose weights are sums, and what moves them nearer to their refits."""
+
+    @property
+    def head(self) -> Head:
+        """The head."""
+        ...
+
+    @property
+    def basis(self) -> NDArray[np.floating]:
+        """`(km, km)` of which corrections are whole multiples."""
+        ...
+
+    def choices(self, block: Block) -> Choices:
+        """What a block changes."""
+        ...
+
+    def open(self, block: Block) -> Block:
+        """Those of a block that leave a point open."""
+        ...
+
+    def nearer(self, block: Block) -> Block:
+        """Weights nearer to the refits."""
+        ...
+
+    def solved(self, block: Block, goal: float) -> Array:
+        """`(B, k, m)` weights whose gradients are so small."""
+        ...
+
+    def units(self, block: Block, V: Array) -> np.ndarray:
+        """`(B, km)` corrections of a block's weights towards others, in whole units."""
+        ...
+
+    def corrected(self, block: Block, units: np.ndarray) -> Block:
+        """A block with its corrections."""
+        ...
+
+
 class Corrections:
     """Changes whose sums do not do, in order.
 
@@ -30,7 +70,7 @@ class Corrections:
         settled: takes those that no correction decides: their numbers, changes and weights.
     """
 
-    def __init__(self, last: Last, settled: Callable[[Whole, Choices, Array], None]) -> None:
+    def __init__(self, last: Summed, settled: Callable[[Whole, Choices, Array], None]) -> None:
         self.last, self._settled = last, settled
         self._waiting: list[Block] = []
         self._open: Block | None = None
@@ -83,7 +123,7 @@ class Corrections:
                 break
             goal = SMALL * last.head.mu()[0]
             units = units.copy()
-            units[at] = last.units(group.part(at), last.refitter.newton(last.choices(left), left.V, goal))
+            units[at] = last.units(group.part(at), last.solved(left, goal))
         self._settled(left.numbers, last.choices(left), left.V)
         stay = np.setdiff1d(np.arange(len(group)), at)
         rest = np.arange(len(group), len(self._open))

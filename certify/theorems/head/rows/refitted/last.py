@@ -57,6 +57,30 @@ def joined(some: list[Block]) -> Block:
                    for name in ("numbers", "places", "codes", "V")))
 
 
+class Units:
+    """Corrections in whole units of the norm of a Hessian.
+
+    Args:
+        H: `(km, km)` the Hessian, positive definite.
+    """
+
+    def __init__(self, H: Array) -> None:
+        L = np.linalg.cholesky(H)
+        self._to_units = L / UNIT
+        self.basis = (np.linalg.inv(L) * UNIT).astype(np.float32)
+
+    def towards(self, block: Block, V: Array) -> np.ndarray:
+        """`(B, km)` corrections of a block's weights towards others; 0 where they are too large."""
+        with np.errstate(all="ignore"):
+            found = np.rint((V - block.V).reshape(len(V), -1) @ self._to_units)
+        return np.where((np.abs(found) <= MOST).all(axis=1, keepdims=True), found, 0.0).astype(np.int8)
+
+    def added(self, block: Block, units: np.ndarray) -> Block:
+        """A block with its corrections."""
+        V = block.V + (units.astype(np.float64) @ self.basis.astype(np.float64)).reshape(block.V.shape)
+        return Block(block.numbers, block.places, block.codes, V)
+
+
 class Last:
     """Changes of the most rows, all labels.
 
@@ -76,9 +100,8 @@ class Last:
         self.judge = judge_of(head, refitter.V0)
         self._own = OwnSteps(refitter) if head.loss.shifted else None
         H = refitter.hessians(Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64)), refitter.V0[None])[0]
-        L = np.linalg.cholesky(H)
-        self._to_units = L / UNIT
-        self.basis = (np.linalg.inv(L) * UNIT).astype(np.float32)
+        self._units = Units(H)
+        self.basis = self._units.basis
 
     def blocks(self) -> Iterator[Block]:
         """All changes, in order."""
@@ -149,16 +172,17 @@ class Last:
                     trial = trial - start.step(everyone, g)
         return Block(block.numbers, block.places, block.codes, best)
 
+    def solved(self, block: Block, goal: float) -> Array:
+        """`(B, k, m)` weights whose gradients are so small."""
+        return self.refitter.newton(self.choices(block), block.V, goal)
+
     def units(self, block: Block, V: Array) -> np.ndarray:
         """`(B, km)` corrections of a block's weights towards others, in whole units."""
-        with np.errstate(all="ignore"):
-            found = np.rint((V - block.V).reshape(len(V), -1) @ self._to_units)
-        return np.where((np.abs(found) <= MOST).all(axis=1, keepdims=True), found, 0.0).astype(np.int8)
+        return self._units.towards(block, V)
 
     def corrected(self, block: Block, units: np.ndarray) -> Block:
         """A block with its corrections."""
-        V = block.V + (units.astype(np.float64) @ self.basis.astype(np.float64)).reshape(block.V.shape)
-        return Block(block.numbers, block.places, block.codes, V)
+        return self._units.added(block, units)
 
 
 def _sequences(n: int, each: int, size: int, first: int = 0) -> Iterator[tuple[Item, ...]]:

@@ -50,6 +50,7 @@ WAYS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "energy": ("energy:Energy", _LOST),
     "both_squared": ("both_squared.method:BothSquared", _SUMS),
     "both_sums": ("both_sums.method:BothSums", _SINGLES),
+    "both_pairs": ("both_pairs.method:BothPairs", _ONE_BY_ONE),
     "both_refits": ("both_refits.method:BothRefits", _ONE_BY_ONE),
     "enumeration": ("enumeration:Enumeration", _REFITS),
     "every_choice": ("every_choice:EveryChoice", _REFITS)})

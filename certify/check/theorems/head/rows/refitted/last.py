@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import comb
+from typing import Protocol
 
 from certify.check.limits.shares import JOBS, shared
 from certify.check.reading.arrays import Array
@@ -31,55 +33,109 @@ def sums_of(head: Head) -> set[str]:
     return SUMS | {"shares"} if head.k == 1 else SUMS
 
 
-class Last:
-    """All changes of the most rows.
-
-    Attributes:
-        count: how many there are.
-
-    Args:
-        head: the head.
-        judge: of its refits.
-        arrays: of the certificate.
-        where: the claim, for messages.
+def last_of(head: Head, judge: Judge, arrays: Mapping[str, Array], where: str) -> Last:
+    """Those of a head whose labels change, from the arrays of a certificate.
 
     Raises:
         Invalid: sums are no weights of this head, or the arrays have other shapes.
     """
+    packed, size = judge.packed, head.k * head.m
+    if packed is None or not (head.relabels and 2 <= head.count <= len(head.moving)):
+        raise Invalid(where, "the weights of the largest changes are sums",
+                      "two or more labels of a logistic head or a softmax head have to change")
+    codes = [[c for c in range(len(head.codes.rows)) if c != head.codes.label[row]] for row in head.moving]
+    count = comb(len(head.moving), head.count) * len(codes[0]) ** head.count
+    held = (PackedHeld(packed, averages(head, arrays["shares"], where)) if isinstance(packed, Packed) else
+            PackedPairs(packed))
+    corrected = corrected_of(arrays, size, count, where)
+    try:
+        sums = Sums(head.moving, codes, head.count, arrays["weights"].values, size)
+    except OverflowError:
+        raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
+    return Last(judge, held, sums, corrected, count, where)
 
-    def __init__(self, head: Head, judge: Judge, arrays: Mapping[str, Array], where: str) -> None:
-        self.head, self.judge, self.where = head, judge, where
-        packed, size = judge.packed, head.k * head.m
-        if packed is None or not (head.relabels and 2 <= head.count <= len(head.moving)):
-            raise Invalid(where, "the weights of the largest changes are sums",
-                          "two or more labels of a logistic head or a softmax head have to change")
-        basis, moved, units = (arrays[name] for name in ("basis", "moved", "units"))
-        codes = [[c for c in range(len(head.codes.rows)) if c != head.codes.label[row]] for row in head.moving]
-        self.count = comb(len(head.moving), head.count) * len(codes[0]) ** head.count
-        self.held = (PackedHeld(packed, self._averages(arrays["shares"])) if isinstance(packed, Packed) else
-                     PackedPairs(packed))
-        if basis.shape != (size, size):
-            raise Invalid(f"{where}, basis", f"its shape is {basis.shape}", f"{size} times {size} numbers are needed")
-        if moved.kind != "i" or len(moved.shape) != 1 or units.kind != "i" or units.shape != (moved.shape[0], size):
-            raise Invalid(f"{where}, units", f"the shapes of moved and units are {moved.shape}, {units.shape}",
-                          f"numbers of changes and {size} whole numbers of each are needed")
-        numbers = [int(x) for x in moved.values]
-        if any(not a < b for a, b in zip([-1, *numbers], [*numbers, self.count], strict=True)):
-            raise Invalid(f"{where}, moved", "they do not ascend, or name no change",
-                          f"ascending numbers of {self.count} changes are needed")
-        try:
-            self.corrected = Corrected(numbers, [int(x) for x in units.values], basis.values, size)
-            self.sums = Sums(head.moving, codes, head.count, arrays["weights"].values, size)
-        except OverflowError:
-            raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
 
-    def _averages(self, shares: Array) -> list[list[int]]:
-        fine = len(shares.shape) == 2 and shares.shape[0] == self.head.n
-        averages = averages_of(shares.values, self.head.n) if fine else None
-        if not averages:
-            raise Invalid(f"{self.where}, shares", f"its shape is {shares.shape}",
-                          "shares of every row are needed that add up to 1 at most")
-        return averages
+def corrected_of(arrays: Mapping[str, Array], size: int, count: int, where: str) -> Corrected:
+    """The corrections in the arrays of a certificate.
+
+    Args:
+        arrays: `basis`, `moved` and `units`.
+        size: weights of a change.
+        count: how many changes there are.
+        where: the claim, for messages.
+
+    Raises:
+        Invalid: the arrays have other shapes.
+    """
+    basis, moved, units = (arrays[name] for name in ("basis", "moved", "units"))
+    if basis.shape != (size, size):
+        raise Invalid(f"{where}, basis", f"its shape is {basis.shape}", f"{size} times {size} numbers are needed")
+    if moved.kind != "i" or len(moved.shape) != 1 or units.kind != "i" or units.shape != (moved.shape[0], size):
+        raise Invalid(f"{where}, units", f"the shapes of moved and units are {moved.shape}, {units.shape}",
+                      f"numbers of changes and {size} whole numbers of each are needed")
+    numbers = [int(x) for x in moved.values]
+    if any(not a < b for a, b in zip([-1, *numbers], [*numbers, count], strict=True)):
+        raise Invalid(f"{where}, moved", "they do not ascend, or name no change",
+                      f"ascending numbers of {count} changes are needed")
+    try:
+        return Corrected(numbers, [int(x) for x in units.values], basis.values, size)
+    except OverflowError:
+        raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
+
+
+def averages(head: Head, shares: Array, where: str) -> list[list[int]]:
+    """Shares of the rows in averages.
+
+    Raises:
+        Invalid: a row has more than it has, or they have another shape.
+    """
+    fine = len(shares.shape) == 2 and shares.shape[0] == head.n
+    found = averages_of(shares.values, head.n) if fine else None
+    if not found:
+        raise Invalid(f"{where}, shares", f"its shape is {shares.shape}",
+                      "shares of every row are needed that add up to 1 at most")
+    return found
+
+
+class Summed(Protocol):
+    """Weights of all changes of the most rows, from those of smaller ones, of which there are `smaller`."""
+
+    @property
+    def smaller(self) -> int:
+        """How many smaller changes there are."""
+        ...
+
+    def blocks(self) -> Iterator[Block]:
+        """All changes, in order."""
+        ...
+
+
+class Alone(Protocol):
+    """What looks at changes one by one."""
+
+    def after(self, changes: list[Change], weights: Sequence[Sequence[float]], stays: list[bool]) -> list[bool]:
+        """Which rows stay after some changes as well, weights being floats near their refits."""
+        ...
+
+
+@dataclass(frozen=True)
+class Last:
+    """All changes of the most rows.
+
+    Attributes:
+        judge: of refits one by one.
+        held: of blocks.
+        sums: the changes with their weights; `corrected`: the corrections of some.
+        count: how many there are.
+        where: the claim, for messages.
+    """
+
+    judge: Alone
+    held: PackedHeld | PackedPairs
+    sums: Summed
+    corrected: Corrected
+    count: int
+    where: str
 
     def after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
         """Which rows stay after these changes as well.

@@ -9,6 +9,7 @@ from operator import mul
 
 from flint import arb, fmpz_mat
 
+from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.refitted.block import Block, ones
 from certify.check.theorems.head.rows.refitted.held import FINE, PARTS, Held, hold
 from certify.check.theorems.head.rows.refitted.packed import (
@@ -75,7 +76,7 @@ class PackedHeld:
         """Whether all of some points are proved to keep today's label after each change of a block.
 
         Args:
-            block: changes of labels, and weights in units of `2^−V`.
+            block: changed labels and deleted rows, and weights in units of `2^−V`.
             which: the points.
             reaches: lengths within which refits are looked for.
             elsewhere: numbers of changes that are not judged here, but have a part in the curvature of the block.
@@ -143,25 +144,34 @@ class PackedHeld:
         return good
 
     def pulls(self, block: Block, W: fmpz_mat, longest: arb, mu: arb, elsewhere: Collection[int]) -> Pulls:
-        """At `(m, 1)` weights of a block; a changed row has slope `p − 1` instead of p."""
+        """At `(m, 1)` weights of a block; a row with another label has slope `p − 1` instead of p, a deleted one 0.
+
+        A row that one change of the block deletes has no curvature in any of them.
+        """
         packed, B, n = self.packed, block.size, self.head.n
         unit = ones(B)
         slopes = packed._slopes(packed.out * W, B, HALF * unit)
         G = [whole(p) for p in slopes]
         total = max(numbers(sum(G), B))
-        for (row, _), marks in block.marks().items():
-            G[row] -= marks << SLOPE
+        marked = block.marks()
+        gone = {row: marks for (row, code), marks in marked.items() if code == DELETED}
+        for row, marks in gone.items():  # first, while all of its numbers are slopes
+            G[row] -= G[row] & marks * ((1 << SLOT) - 1)
+        for (row, code), marks in marked.items():
+            if code != DELETED:
+                G[row] -= marks << SLOPE
         R = (packed.back * fmpz_mat([[x] for x in G])).entries()
         across = [self.cut(int(w) * h - int(r), unit) for r, w, h in zip(R, W.entries(), self.held(mu), strict=True)]
         if elsewhere:  # their pulls count as 0
-            gone = whole([number in elsewhere for number in block.numbers])
-            across = [(x + HALF * unit & ~(gone * ((1 << SLOT) - 1)) | gone * HALF) - HALF * unit for x in across]
+            away = whole([number in elsewhere for number in block.numbers])
+            across = [(x + HALF * unit & ~(away * ((1 << SLOT) - 1)) | away * HALF) - HALF * unit for x in across]
         wide = arb(2) ** -(CELL + 1) + packed.eta * longest
         small = packed.stretch * arb(n).sqrt() * arb(2) ** -22 + n * packed.eta
         small += 2 * longest * arb(2) ** (V - PHI - SLOPE)
         shift = arb(self.head.m).sqrt() * arb(2) ** -PULL
         root = (arb(total + 2 * n) / 2**SLOPE).sqrt()
-        least = [max(0, min(p * ((1 << SLOPE) - p) for p in (min(row), max(row))) // (1 << SLOPE) - LEAST)
-                 for row in slopes]
+        least = [0 if i in gone else
+                 max(0, min(p * ((1 << SLOPE) - p) for p in (min(row), max(row))) // (1 << SLOPE) - LEAST)
+                 for i, row in enumerate(slopes)]
         error = small + shift + packed.stretch * wide / 2 * (wide / 2).exp() * root
         return Pulls(across, error.upper(), least, (-wide).exp().lower())
