@@ -27,15 +27,16 @@ def slope(t: arb) -> tuple[arb, arb]:
 
 
 def below(x: arb) -> int:
-    """A whole number of `2^−WEIGHT` not above x, at least 0."""
+    """A whole number of `2^−WEIGHT` not above a mean curvature x, at least 0; 0 where nothing is known of it."""
     y = x if x.rad() < SURE else x.lower()
-    return max(int(float(y) * SCALE) - 2, 0)  # times a power of two: exact; the double is off by at most 2^-54
+    # times a power of two: exact; the double is off by at most 2^-54
+    return max(int(float(y) * SCALE) - 2, 0) if y.is_finite() else 0
 
 
 def above(x: arb) -> int:
-    """A whole number of `2^−WEIGHT` not below x."""
+    """A whole number of `2^−WEIGHT` not below a mean curvature x; one beyond all of them where nothing is known."""
     y = x if x.rad() < SURE else x.upper()
-    return int(float(y) * SCALE) + 2
+    return int(float(y) * SCALE) + 2 if y.is_finite() else 1 << WEIGHT
 
 
 def weights(t: arb, p: arb, D: arb, lo: arb, hi: arb) -> tuple[int, int]:

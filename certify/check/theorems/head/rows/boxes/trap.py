@@ -151,6 +151,8 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
         else:
             forth[i] = c.counts(i) * (c.p[i] + c.D[i] * inner[0])
             backs[i] = c.counts(i) * c.loss.remainder(c.t[i], c.p[i], c.D[i], *inner)
+    if not all(x.is_finite() for x in (c.gradient, *forth.values(), *backs.values())):  # as of a margin that cancels
+        return None
     sizes = {i: forth[i].max(backs[i] * c.loss.least).max(FAINT).upper() for i in free}
     back = ZERO
     for i in free:

@@ -19,8 +19,8 @@ from certify.check.theorems.head.rows.separate_boxes.stated import Node, Tree
 
 Pieces = list[list[tuple[arb, dict[int, float]]]]
 """For each other output, in ways of which one is enough: what changes may take, and what each row takes."""
-BATCH = 64
-"""Refits that are looked at together."""
+BATCH, SEEN = 64, 32
+"""Refits, and points at a node, that are looked at together."""
 
 
 class Follow:
@@ -45,38 +45,56 @@ class Follow:
         return {j for some in shared(lambda at: self._left(nodes[at]), len(nodes)) for j in some}
 
     def _left(self, node: Node) -> list[int]:
-        """The points that a node leaves open."""
+        """The points that a node leaves open; a few at a time, as of each other output every row has two numbers."""
         live = [j for j, number in enumerate(node.numbers) if number >= 0 and self.o.head.today[j] >= 0]
-        uses = [(start, dict(zip(live, self._pieces(node, start, held, live), strict=True)))
-                for start, some in node.uses if live and (held := self._held(node, start, some)) is not None]
         decide = self._last if node.k == 1 else self._inner
-        return [j for j in live if not decide(node, j, [(start, each[j]) for start, each in uses])]
+        return [j for at in range(0, len(live), SEEN) for j in decide(node, live[at : at + SEEN])]
 
-    def _inner(self, node: Node, j: int, uses: list[tuple[int, Pieces]]) -> bool:
+    def _inner(self, node: Node, live: list[int]) -> list[int]:
         """Where two and more rows may change: boxes for those after the first hot ones, and a child for each of these.
 
         `x·(w_y − w_c)` falls by at most the k largest of what single rows take, each at least 0, and what is fixed.
         """
-        number = node.numbers[j]
-        if not all(any(self.tree.nodes[child].numbers[j] >= 0 for child in node.children.get((a, code), ()))
-                   for a in range(number) for code in self.o.may(node.hot[a])):
-            return False
-        out = set(node.hot[:number])
-        return any(all(any(room > largest_sum([x for i, x in takes.items() if i not in out], node.k)
-                           for room, takes in ways) for ways in pieces)
-                   for start, pieces in uses if start <= number)
+        left = [j for j in live if self._followed(node, j)]
+        closed = set[int]()
+        for start, some in node.uses:
+            asked = [j for j in left if j not in closed and start <= node.numbers[j]]
+            if asked and (held := self._held(node, start, some)) is not None:
+                closed |= {j for j, pieces in zip(asked, self._pieces(node, start, held, asked), strict=True)
+                           if self._holds(pieces, set(node.hot[: node.numbers[j]]), node.k)}
+        return [j for j in live if j not in closed]
 
-    def _last(self, node: Node, j: int, uses: list[tuple[int, Pieces]]) -> bool:
+    def _followed(self, node: Node, j: int) -> bool:
+        """Whether every hot row that a point counts on has a child for all that it may become."""
+        return all(any(self.tree.nodes[child].numbers[j] >= 0 for child in node.children.get((a, code), ()))
+                   for a in range(node.numbers[j]) for code in self.o.may(node.hot[a]))
+
+    def _holds(self, pieces: Pieces, out: set[int], k: int) -> bool:
+        """Whether no other output catches up while any k rows change, none of some."""
+        return all(any(room > largest_sum([x for i, x in takes.items() if i not in out], k) for room, takes in ways)
+                   for ways in pieces)
+
+    def _last(self, node: Node, live: list[int]) -> list[int]:
         """Where one row may change: by itself it is covered by boxes, or refitted in each of its ways."""
-        today = self.o.head.today[j]
-        still, covered = False, set[int]()
-        for _, pieces in uses:
-            still = still or all(any(room > 0 for room, _ in ways) for ways in pieces)
-            rooms = [[(down(room), takes) for room, takes in ways] for ways in pieces]
-            covered |= {i for i in (rooms[0][0][1] if rooms and rooms[0] else ())
-                        if all(any(takes[i] < room for room, takes in ways) for ways in rooms)}
+        still, covered = dict.fromkeys(live, False), {j: set[int]() for j in live}
+        for start, some in node.uses:
+            asked = [j for j in live if not still[j] or len(covered[j]) < len(node.free)]
+            if asked and (held := self._held(node, start, some)) is not None:
+                for j, pieces in zip(asked, self._pieces(node, start, held, asked), strict=True):
+                    still[j] = still[j] or all(any(room > 0 for room, _ in ways) for ways in pieces)
+                    covered[j] |= self._covered(pieces)
+        return [j for j in live if not self._refitted(node, j, still[j], covered[j])]
+
+    def _covered(self, pieces: Pieces) -> set[int]:
+        """The rows each of which may change by itself."""
+        rooms = [[(down(room), takes) for room, takes in ways] for ways in pieces]
+        return {i for i in (rooms[0][0][1] if rooms[0] else ())
+                if all(any(takes[i] < room for room, takes in ways) for ways in rooms)}
+
+    def _refitted(self, node: Node, j: int, still: bool, covered: set[int]) -> bool:
+        """Whether refits show of a point all that boxes leave."""
         rest = [(i, code) for i in node.free if i not in covered for code in self.o.may(i)]
-        return all((leaf := node.leaves.get(change)) is not None and self.labels[leaf][j] == today
+        return all((leaf := node.leaves.get(change)) is not None and self.labels[leaf][j] == self.o.head.today[j]
                    for change in (rest if still else [(-1, -1), *rest]))
 
     def _held(self, node: Node, start: int, some: list[int]) -> list[Held] | None:

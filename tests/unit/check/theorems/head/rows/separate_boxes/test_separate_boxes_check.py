@@ -196,7 +196,7 @@ WRONG: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "rows take half": (tree.Follow, "_takes", lambda own, it, i, a, b, y, c: 0.5 * own(it, i, a, b, y, c)),
     "the other output takes nothing": (tree.Follow, "_takes", lambda own, it, i, a, b, y, c: own(it, i, a, 0.0, y, c)),
     "the first output takes nothing": (tree.Follow, "_takes", lambda own, it, i, a, b, y, c: own(it, i, 0.0, b, y, c)),
-    "children are not asked": (tree.Follow, "_last", lambda own, it, node, j, uses: True),
+    "children are not asked": (tree.Follow, "_last", lambda own, it, node, live: []),
 }
 
 
@@ -222,3 +222,24 @@ def forged(rng: np.random.Generator) -> None:
     stays = followed(head, change, arrays, head.today >= 0)
     if (stays & (least(head, W, head.points, np.maximum(head.today, 0)) < -NEAR)).any():
         raise Violation("a point that was accepted is flipped by a choice")
+
+
+@pytest.mark.parametrize(("loss", "relabels"), KINDS)
+def test_points_are_looked_at_a_few_at_a_time_and_not_again(
+        loss: str, relabels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, change, arrays, proved = example(loss, relabels)
+    own, seen = tree.Follow._pieces, list[int]()
+
+    def counted(it: tree.Follow, node: Any, start: int, held: Any, live: list[int]) -> Any:
+        seen.append(len(live))
+        return own(it, node, start, held, live)
+
+    monkeypatch.setattr(tree.Follow, "_pieces", counted)
+    every = followed(head, change, arrays, np.ones_like(proved))
+    once = sum(seen)
+    monkeypatch.setattr(tree, "SEEN", 3)
+    again = arrays | {name: np.concatenate([arrays[name]] * 5) for name in ("use_node", "use_start", "use_box")}
+    seen.clear()
+    assert followed(head, change, again, np.ones_like(proved)).tolist() == every.tolist()
+    assert max(seen) <= 3
+    assert once <= sum(seen) < 5 * once  # what is closed asks no box more
