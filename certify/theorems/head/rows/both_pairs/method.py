@@ -13,6 +13,9 @@ from certify.theorems.head.rows.both_refits.walk import Walk
 LOOKS = 1_000_000_000
 """Most choices times rows: a checker looks at each, some 3 million a second, so for six minutes at most."""
 
+FEW = 1000
+"""Choices of fewer of which each is refitted instead: that is checked in a second, too, and rests on less."""
+
 
 class BothPairs(BothRefits):
     """Any one row deleted and any one other relabelled, of a logistic head with one output: every choice by itself."""
@@ -27,3 +30,7 @@ class BothPairs(BothRefits):
         if (leaves := change.leaves(head)) * head.n > LOOKS:
             return f"there are {leaves} choices of {head.n} rows, and a checker would take more than some minutes"
         return super().able(head, change)
+
+    def complete(self, head: Head, change: BothChange) -> bool:
+        """The choices that take most of a point are refitted first; but where there are few choices all of them are."""
+        return change.leaves(head) >= FEW and super().complete(head, change)

@@ -202,6 +202,8 @@ def test_runs_that_write_certificates_state_it_and_calls_prove_more() -> None:
     for methods, name in ((CHECKED, "both_pairs"), ((*CHECKED, "both_refits"), "both_refits")):
         found = survey(one.head, one.change, 60.0, methods=tuple(m for m in methods if m != "every_choice"))
         assert found.proved.tolist() == proved.tolist() and set(found.parts) == {name}
+    few = survey(one.head, one.change, 60.0)  # of few choices each is refitted
+    assert few.proved.tolist() == proved.tolist() and set(few.parts) == {"every_choice"}
     assert averages_of(arrays["shares"].astype(float).ravel().tolist(), one.head.n)
     assert last.SUMS < set(arrays)
 
