@@ -141,6 +141,52 @@ def test_malformed_arrays_are_refused(name: str) -> None:
         followed(head, change, REFUSED[name](arrays), proved)
 
 
+PLACES: dict[str, Callable[[Arrays], Arrays]] = {
+    "a refit twice": lambda a: a | {x: a[x][[0, 0]] for x in a if x.startswith("leaf_")},
+    "a refit where more may change": with_("leaf_node", at(0, 0)),
+    "a refit of a row that there is not": with_("leaf_row", at(0, 99)),
+    "a refit of a row that may not change": lambda a: a | {
+        "leaf_row": np.full_like(a["leaf_row"], int(a["hot"][0])), "leaf_code": np.full_like(a["leaf_code"], -1)},
+    "a refit of what no row becomes": lambda a: a | {
+        "leaf_row": np.zeros_like(a["leaf_row"]), "leaf_code": np.full_like(a["leaf_code"], 7)},
+    "a child of a node with one change": lambda a: one_more(a, len(a["parent"]) - 1),
+    "a child of what no row becomes": with_("code", at(-1, 7)),
+    "a child of a row that is not hot": with_("branch", at(-1, 99)),
+    "a hot row twice": with_("hot", lambda x: np.full_like(x, x[0])),
+    "a hot row that there is not": with_("hot", at(0, 99)),
+}
+
+
+def one_more(arrays: Arrays, parent: int) -> Arrays:
+    """With a child of a node that has a hot row for it."""
+    counts, new = arrays["hot_count"].copy(), {"parent": parent, "branch": 0, "code": -1, "hot_count": 0}
+    left = [i for i in range(arrays["slabs"].shape[1]) if i not in arrays["hot"]]
+    at = int(counts[: parent + 1].sum())
+    counts[parent] += 1
+    more = arrays | {"hot_count": counts, "hot": np.insert(arrays["hot"], at, left[0])}
+    more |= {name: np.append(more[name], value) for name, value in new.items()}
+    return more | {"numbers": np.vstack([arrays["numbers"], np.full_like(arrays["numbers"][:1], -1)])}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_what_is_out_of_place_in_a_tree_is_refused(name: str) -> None:
+    head, change, arrays, proved = branched()
+    with pytest.raises(Invalid):
+        followed(head, change, PLACES[name](arrays), proved)
+
+
+@cache
+def branched() -> tuple[Head, RowChange, Arrays, np.ndarray]:
+    """A head with a tree of which a node has a refit."""
+    for seed in range(200):
+        head, change, _, _ = drawn(np.random.default_rng([53, seed]))
+        part = Separate().prove(head, change, head.today >= 0, Budget())
+        if (part is not None and not change.relabels and change.count == 2 and len(part.arrays.get("leaf_node", ()))
+                and len(part.arrays["hot"]) > 1):
+            return head, change, dict(part.arrays), part.proved
+    raise AssertionError
+
+
 def test_other_problems_are_refused() -> None:
     head, change, arrays, proved = example("squared_hinge", False)
     for other in ({"remaining": True}, {"balanced": True}, {"k": 1}, {"count": 0}, {"bias_decay": False},
