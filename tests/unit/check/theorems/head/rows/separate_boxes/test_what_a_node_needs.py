@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 from flint import arb, ctx
 
 from certify.check.theorems.head.rows.boxes.codes import slabs
@@ -99,7 +98,8 @@ def test_hot_rows_that_a_point_counts_on_need_a_child_for_each_of_their_ways() -
 
 def test_with_one_change_rows_that_no_box_covers_need_a_refit_for_each_of_their_ways() -> None:
     def left(leaves: dict[tuple[int, int], int], labels: tuple[int, ...] = (0, 0, 0), said: Any = None) -> list[int]:
-        return follow([], pieces(LITTLE, MUCH, room=0.5) if said is None else said, labels)._left(node(1, leaves=leaves))
+        heard = pieces(LITTLE, MUCH, room=0.5) if said is None else said
+        return follow([], heard, labels)._left(node(1, leaves=leaves))
 
     assert left({}, said=pieces(LITTLE, MUCH)) == []
     assert left({}) == [0]
@@ -172,12 +172,14 @@ def test_a_centre_beside_the_minimiser_counts() -> None:
             o = outputs_of(as_checked(head, change), "here")
             for a in range(head.k):
                 rows = sorted(change.rows)
-                own = held(centre_of(head, change.relabels, a), np.array(rows), min(change.count, len(rows)), lambda: 1.0)
+                middle = centre_of(head, change.relabels, a)
+                own = held(middle, np.array(rows), min(change.count, len(rows)), lambda: 1.0)
                 if own is None:
                     continue
                 codes = sum(np.minimum(((packed(own.codes) >> 12 * b) & 4095) + 40, 4095) << 12 * b for b in range(4))
                 w = own.c.w + 1e-3 * np.random.default_rng(seed).choice([-1.0, 1.0], own.c.w.shape)
-                proof = box(centre(o.sums[a], [], w.tolist(), o.loss), rows, change.count, slabs(codes.tolist()), own.wide)
+                mine = centre(o.sums[a], [], w.tolist(), o.loss)
+                proof = box(mine, rows, change.count, slabs(codes.tolist()), own.wide)
                 if proof is None:
                     continue
                 true = (W[0, a] @ head.points.T.astype(np.longdouble)).astype(float)

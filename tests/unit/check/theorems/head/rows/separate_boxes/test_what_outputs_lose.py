@@ -60,7 +60,8 @@ def test_pulls_hold_both_ends(loss: str, relabels: bool) -> None:
 def test_every_term_of_what_is_fixed_is_counted(term: str) -> None:
     o, found = proved("one_vs_rest", False)
     with ctx.workprec(BITS):
-        few, more = (lost.Held(replace(found, **{"spread": arb(1), term: x})).lost(o.points) for x in (arb(0), arb(100)))
+        few, more = (lost.Held(replace(found, **{"spread": arb(1), term: x})).lost(o.points)
+                     for x in (arb(0), arb(100)))
         for a, b, r in zip(few, more, o.points.norms, strict=True):
             assert a is not None
             assert b is not None
