@@ -193,6 +193,10 @@ def test_other_problems_are_refused() -> None:
                   {"targets": [[0.5] * 3] * head.n}, {"labelled": (arb(1), arb(1), arb(1))}, {"new": 1}):
         with pytest.raises(Invalid):
             followed(head, change, arrays, proved, **other)
+    head, change, arrays, proved = example("one_vs_rest", False)
+    followed(head, change, arrays, proved, bias_decay=False, count=head.n - 1)
+    with pytest.raises(Invalid, match="rows change"):  # with no row left nothing holds a free intercept
+        followed(head, change, arrays, proved, bias_decay=False, count=head.n)
 
 
 def test_a_refit_that_is_not_there_leaves_its_points_open() -> None:

@@ -16,7 +16,7 @@ from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.separate_boxes import lost
 from certify.check.theorems.head.rows.separate_boxes.outputs import outputs_of
 from certify.check.theorems.head.rows.separate_boxes.stated import Node, Stated
-from certify.check.theorems.head.rows.separate_boxes.tree import Follow
+from certify.check.theorems.head.rows.separate_boxes.tree import Follow, largest_sum
 from certify.theorems.head.rows.boxes.stated import packed
 from certify.theorems.head.rows.separate.outputs import centre_of, held
 from tests.containment.heads_separate import drawn
@@ -47,10 +47,10 @@ def follow(nodes: list[Node], said: Any, labels: tuple[int, ...] = (), **other: 
     """With boxes that are proved and say that."""
     it = Follow(outputs(**other), SimpleNamespace(nodes=nodes, boxes=[], refits=[]))  # type: ignore[arg-type]
     it.labels = [[label] for label in labels]
-    it._held = lambda *_: []  # type: ignore[method-assign, assignment]
-    it._pieces = lambda at, start, _, live: iter([  # type: ignore[method-assign, misc, assignment]
-        [[(room, {i: x for i, x in takes.items() if i not in at.hot[:start]}) for room, takes in ways]
-         for ways in (said(j) if callable(said) else said)] for j in live])
+    vars(it)["_held"] = lambda *_: []
+    vars(it)["_pieces"] = lambda at, start, _, live: iter([
+        [[(room, {i: x for i, x in takes.items() if i not in at.hot[:start]}) for room, takes in ways] for ways in said]
+        for _ in live])
     return it
 
 
@@ -98,8 +98,8 @@ def test_hot_rows_that_a_point_counts_on_need_a_child_for_each_of_their_ways() -
 
 def test_with_one_change_rows_that_no_box_covers_need_a_refit_for_each_of_their_ways() -> None:
     def left(leaves: dict[tuple[int, int], int], labels: tuple[int, ...] = (0, 0, 0), said: Any = None) -> list[int]:
-        heard = pieces(LITTLE, MUCH, room=0.5) if said is None else said
-        return follow([], heard, labels)._left(node(1, leaves=leaves))
+        it = follow([], pieces(LITTLE, MUCH, room=0.5) if said is None else said, labels)
+        return it._left(node(1, leaves=leaves))
 
     assert left({}, said=pieces(LITTLE, MUCH)) == []
     assert left({}) == [0]
@@ -125,8 +125,8 @@ def serving(**other: Any) -> Callable[..., bool]:
     it = Follow(outputs(**other), SimpleNamespace(nodes=[], boxes=[], refits=[]))  # type: ignore[arg-type]
 
     def serves(at: Node, its: Node, rows: list[int], start: int = 0, proved: bool = True) -> bool:
-        it.tree = SimpleNamespace(nodes=[its], boxes=[Stated(a, 0, 0, (), (), 48) for a in range(LABELS)])  # type: ignore[assignment]
-        it._box = lambda _: SimpleNamespace(place=dict.fromkeys(rows, 0)) if proved else None  # type: ignore[method-assign, assignment, return-value]
+        vars(it)["tree"] = SimpleNamespace(nodes=[its], boxes=[Stated(a, 0, 0, (), (), 48) for a in range(LABELS)])
+        vars(it)["_box"] = lambda _: SimpleNamespace(place=dict.fromkeys(rows, 0)) if proved else None
         return it._held(at, start, list(range(LABELS))) is not None
 
     return serves
@@ -157,6 +157,8 @@ def test_what_a_row_takes_is_that_of_its_worst_way_and_never_below_0() -> None:
     assert it._takes(0, 1.0, -2.0, 0, 1) == 1.0  # 0 becomes 2
     assert it._takes(0, 1.0, 2.0, 1, 2) == 2.0  # one of them alone, whatever it becomes
     assert it._takes(0, -1.0, -2.0, 0, 1) == 0.0
+    it.o.may = lambda row: [1]  # type: ignore[method-assign, misc, assignment]
+    assert it._takes(0, -1.0, -2.0, 0, 1) == 0.0  # of two labels there is no other way
     assert follow([], [], relabels=False)._takes(0, -1.0, -2.0, 0, 1) == 0.0
     assert follow([], [], relabels=False)._takes(0, 3.0, -2.0, 0, 1) == 1.0
 
@@ -172,14 +174,14 @@ def test_a_centre_beside_the_minimiser_counts() -> None:
             o = outputs_of(as_checked(head, change), "here")
             for a in range(head.k):
                 rows = sorted(change.rows)
-                middle = centre_of(head, change.relabels, a)
-                own = held(middle, np.array(rows), min(change.count, len(rows)), lambda: 1.0)
+                most = min(change.count, len(rows))
+                own = held(centre_of(head, change.relabels, a), np.array(rows), most, lambda: 1.0)
                 if own is None:
                     continue
                 codes = sum(np.minimum(((packed(own.codes) >> 12 * b) & 4095) + 40, 4095) << 12 * b for b in range(4))
                 w = own.c.w + 1e-3 * np.random.default_rng(seed).choice([-1.0, 1.0], own.c.w.shape)
-                mine = centre(o.sums[a], [], w.tolist(), o.loss)
-                proof = box(mine, rows, change.count, slabs(codes.tolist()), own.wide)
+                beside = centre(o.sums[a], [], w.tolist(), o.loss)
+                proof = box(beside, rows, change.count, slabs(codes.tolist()), own.wide)
                 if proof is None:
                     continue
                 true = (W[0, a] @ head.points.T.astype(np.longdouble)).astype(float)
@@ -189,3 +191,25 @@ def test_a_centre_beside_the_minimiser_counts() -> None:
                     assert off < min(float(x.mid()) for x in one.fixed)
                     seen += off > 1e-4
     assert seen > 20
+
+
+def test_every_other_output_is_compared_with_what_is_fixed_of_both() -> None:
+    it, rows = follow([], []), dict.fromkeys(FREE, 0)
+
+    def said(margin: float, fixed: float) -> lost.Lost:
+        nothing = [0.0] * len(FREE)
+        return lost.Lost(arb(margin), (arb(fixed), arb(fixed + 1)), nothing, nothing, nothing)
+
+    boxes = [SimpleNamespace(place=dict(zip(rows, range(len(FREE)), strict=True)), lost=lambda _, one=one: [one])
+             for one in (said(9.0, 0.5), said(4.0, 0.25), said(2.0, 0.125))]
+    vars(it)["_pieces"] = Follow._pieces.__get__(it)
+    it.o.points = SimpleNamespace(some=lambda live: live)
+    (found,) = it._pieces(node(2), 0, boxes, [0])  # type: ignore[arg-type]
+    assert [[float(room) for room, _ in ways] for ways in found] == [[4.25, 2.25], [6.375, 4.375]]
+    (found,) = it._pieces(node(1), 0, boxes, [0])  # type: ignore[arg-type]
+    assert [[float(room) for room, _ in ways] for ways in found] == [[4.25], [6.375]]
+
+
+def test_a_sum_of_the_largest_is_no_less_than_its_terms() -> None:
+    assert largest_sum([2.0**-53, 1.0, 2.0**-53, 2.0**-54], 3) >= arb(1) + arb(2) ** -52
+    assert largest_sum([], 2) == 0

@@ -36,7 +36,9 @@ def proved(loss: str, relabels: bool) -> tuple[Outputs, Box]:
     four = slabs(packed(own.codes).tolist())
     with ctx.workprec(BITS):
         o = outputs_of(as_checked(head, RowChange(relabels, 1, tuple(rows))), "here")
-        found = box(centre(o.sums[0], [], own.c.w.tolist(), o.loss), rows, 1, [*four[:3], [1.3 * x for x in four[3]]])
+        longer = 1.5 if o.loss.smooth else 0.0
+        four[3] = [max(longer * x, 1.3 * y) for x, y in zip(four[2], four[3], strict=True)]
+        found = box(centre(o.sums[0], [], own.c.w.tolist(), o.loss), rows, 1, four)
         assert found is not None
     return o, found
 
