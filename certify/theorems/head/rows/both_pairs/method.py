@@ -14,7 +14,7 @@ LOOKS = 1_000_000_000
 """Most choices times rows: a checker looks at each, some 3 million a second, so for six minutes at most."""
 
 FEW = 1000
-"""Choices of fewer of which each is refitted instead: that is checked in a second, too, and rests on less."""
+"""Choices of fewer of which each is refitted instead: 2.4 ms each in a check of 426 rows, and it rests on less."""
 
 
 class BothPairs(BothRefits):
