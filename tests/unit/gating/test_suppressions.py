@@ -20,8 +20,15 @@ from certify.report.exporters import EXPORTERS
 from certify.report.exporters.outcomes import outcomes
 from tests.families.small import SPEC, files, gate, write
 
-TOMORROW, YESTERDAY = today() + timedelta(days=1), today() - timedelta(days=1)
+TODAY = today()
+TOMORROW, YESTERDAY = TODAY + timedelta(days=1), TODAY - timedelta(days=1)
 FAILS, OPEN = gate(max=1e-6), gate(max=1e6) + "\n[run]\ntime_limit = 1e-9\n"
+
+
+@pytest.fixture(autouse=True)
+def the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day on which the tests began, also after midnight."""
+    monkeypatch.setattr("certify.gating.policy.today", lambda: TODAY)
 
 
 def entry(certificate: dict, expires: date = TOMORROW, **changed: str) -> str:
@@ -57,7 +64,7 @@ def test_a_suppressed_gate_changes_the_status_and_nothing_else(tmp_path, capsys,
     assert main(["check", str(tmp_path / "certificate.json"), "-q"]) == before  # the checker heeds none
 
 
-@pytest.mark.parametrize("expires", [TOMORROW, today(), YESTERDAY])
+@pytest.mark.parametrize("expires", [TOMORROW, TODAY, YESTERDAY])
 def test_every_format_shows_it_and_an_expired_one_fails_again(tmp_path, capsys, expires):
     spec, path, _ = prepared(tmp_path, FAILS, expires=expires)
     asked = [part for name in (*PLAIN, *EXPORTERS) for part in ("--format", f"{name}={tmp_path / 'out' / name}")]
