@@ -25,6 +25,7 @@ from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutation.mutants_both import BOTH
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_left_out import LEFT_OUT
+from tests.mutation.mutants_listed import LISTED
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_pairs import PAIRS
@@ -41,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261125
 
 KILLERS = tuple(f"tests.mutation.killers_{name}" for name in (
-    "bounds", "training", "second", "packed", "aside", "rows", "streamed"))
+    "bounds", "training", "second", "packed", "aside", "rows", "streamed", "listed"))
 """The files of crafted attacks; each registers its own."""
 
 PLACES: dict[str, str] = {}
@@ -209,10 +210,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SEQUENCES, SETS, NORMS, SECOND, ROWS, PAIRS,
-                                      PACKED, LEFT_OUT, STREAMED, VECTORS, BOTH, SEPARATE))))
+                                      PACKED, LEFT_OUT, STREAMED, VECTORS, BOTH, SEPARATE, LISTED))))
         return 0
     every = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + LEFT_OUT
-             + STREAMED + VECTORS + BOTH + SEPARATE)
+             + STREAMED + VECTORS + BOTH + SEPARATE + LISTED)
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

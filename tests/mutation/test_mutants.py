@@ -12,6 +12,7 @@ from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_both import BOTH
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_left_out import LEFT_OUT
+from tests.mutation.mutants_listed import LISTED
 from tests.mutation.mutants_motion import MOTION
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
@@ -27,7 +28,7 @@ from tests.mutation.mutants_vectors import VECTORS
 from tests.mutation.run import check_all, mutated_source, workplace
 
 ALL = (CONSTANTS + LOGIC + TRAINING + GRAPH + SEQUENCES + SETS + NORMS + SECOND + ROWS + PAIRS + PACKED + MOTION
-       + LEFT_OUT + STREAMED + VECTORS + BOTH + SEPARATE)
+       + LEFT_OUT + STREAMED + VECTORS + BOTH + SEPARATE + LISTED)
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -74,7 +75,8 @@ def test_a_mutant_without_a_killer_says_why():
 GROUPS = {"training": (TRAINING, 60), "graph": (GRAPH, 28), "sets": (SETS, 20), "second": (SECOND, 50),
           "packed": (PACKED, 18), "sequences": (SEQUENCES, 28), "pairs": (PAIRS, 24),
           "left out": (LEFT_OUT, 9), "streamed": (STREAMED, 14),
-          "vectors": (VECTORS, 20), "both": (BOTH, 28), "separate": (SEPARATE, 9)}
+          "vectors": (VECTORS, 20), "both": (BOTH, 28), "separate": (SEPARATE, 9),
+          "listed": (LISTED, 36)}
 """Mutants with a quick killer each, and how many there are at least."""
 EACH = 24
 """Of so many one is taken in every run of the tests, the others by `-m long`."""

@@ -33,8 +33,9 @@ WORD = 62
 """Bits that sums of products take no more than."""
 UP = 1 + 2.0**-30
 """More than the roundings of a sum of millions of numbers that are not negative."""
-HUGE, TINY = 2.0**300, 2.0**-900
-"""Inputs and weights beyond are left to balls, and so are margins and lengths below."""
+HUGE, TINY = 2.0**300, 2.0**-700
+"""Inputs, weights and moduli beyond are left to balls. Points as short as TINY are, too, and so are margins: doubles
+below 2^-1022 lose less of a point, `2^-1074` an entry, times weights. Gradients count as long as its root at least."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +121,15 @@ def _some(narrow: Narrow, e: list[arb], sets: list[list[int]], W: list[list[floa
     gradient, lost = gradients(narrow, at, sets, columns)
     long = [sqrt(sum(map(mul, g, g))) * UP + lost for g in gradient]
     share, ball = _share(narrow, at, max(long))
-    if not share < inf:
+    seen = float(norm(e).upper()) * UP
+    if not (1 / HUGE < share < inf and seen > TINY):  # of all bits, as are their products with gradients
         return nothing
     reach = [max(max(column), -min(column)) for column in columns]
     about, c = [float(x) for x in e], float(lines.level)
     room = 2.0**-50 * (len(e) + 4) * (sum(abs(x) * y for x, y in zip(about, reach, strict=True)) + abs(c))
     room = (room + float(lines.level.rad()) + sum(float(x.rad()) * y for x, y in zip(e, reach, strict=True))) * UP
-    room, moved = room + TINY, float(norm(e).upper()) * UP * share
-    return [x * share * UP < ball and sum(map(mul, about, w)) - c - room > x * moved * UP
+    room += TINY
+    return [x * share * UP < ball and sum(map(mul, about, w)) - c - room > x * share * UP * seen
             for x, w in zip(long, W, strict=True)]
 
 
@@ -222,7 +224,10 @@ def _share(narrow: Narrow, at: Outputs, longest: float) -> tuple[float, float]:
         if not s > 0:
             return inf, 0.0
         t = norm([x for j, x in enumerate((arb_mat([D]) * lines.A).entries()) if j not in lines.free])
-        share = float((1 / (mu * s / (mu + s + t * t / s)).lower()).upper()) * UP
+        held = (mu * s / (mu + s + t * t / s)).lower()
+        if not held > 0:
+            return inf, 0.0
+        share = float((1 / held).upper()) * UP
         if longest * share * UP < ball:
             return share, ball
         ball = longest * share * ROOM
