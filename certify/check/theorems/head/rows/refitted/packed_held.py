@@ -69,7 +69,7 @@ class PackedHeld:
         self.packed, self.head, self.shares = packed, packed.head, shares
         self.rows = [[s * x for x in row] for s, row in zip(packed.sign, packed.S, strict=True)]
         self.points = fmpz_mat(packed.points).transpose()
-        self.widest = max((sum(map(abs, row)) for row in packed.points), default=0)
+        self.widths = [sum(map(abs, row)) for row in packed.points]
 
     def keep(self, block: Block, which: Sequence[int], reaches: Sequence[float] = CORRECTED,
              elsewhere: Collection[int] = ()) -> list[bool]:
@@ -115,9 +115,14 @@ class PackedHeld:
         bias = HALF * unit
         most = max(max(max(part) - HALF, HALF - min(part)) for part in (numbers(x + bias, B) for x in found.across))
         rows, across = (max(sum(map(abs, row)) for row in table) for table in (form.parts, form.inverse))
-        if max(rows, across) * most >= ROOM or self.widest * (across * most >> PULL + FINE - V) >= ROOM // 8:
+        if max(rows, across) * most >= ROOM:
             return [False] * B
         pull = fmpz_mat([[x] for x in found.across])
+        half = [self.cut(int(x), unit, PULL + FINE + 1 - V) for x in (fmpz_mat(form.inverse) * pull).entries()]
+        step = max(max(max(part) - HALF, HALF - min(part)) for part in (numbers(x + bias, B) for x in half))
+        long = max(self.widths[j] for j in which)
+        if long * step >= ROOM // 8:
+            return [False] * B
         size = arb(most) / 2**PULL * arb(head.m).sqrt()
         slack = found.error * form.per_error + form.slip * size
         lists = [map(HALF.__rsub__, numbers(int(x) + bias, B)) for x in (fmpz_mat(form.parts) * pull).entries()]
@@ -126,14 +131,15 @@ class PackedHeld:
         extra = above(slack * 2**NEAR) + 2
         near = [(length >> 1 + PULL + PARTS - NEAR) + extra for length in lengths]
         far = [(x >> PARTS + PHI + NEAR - OUT) + 1 for x in form.far(self.points, PHI, packed.eta_points, head.lengths)]
-        widest = max(far, default=0)
+        widest = max(far[j] for j in which)  # one that is not asked about may be as far as it is
         good = [length < limit and y * widest < ROOM // 4 for length, y in zip(lengths, near, strict=True)]
         reach = whole([y if ok else 0 for y, ok in zip(near, good, strict=True)])
-        half = [self.cut(int(x), unit, PULL + FINE + 1 - V) for x in (fmpz_mat(form.inverse) * pull).entries()]
         middle = fmpz_mat([[int(w) - x] for w, x in zip(W.entries(), half, strict=True)])
         X = (fmpz_mat([packed.points[j] for j in which]) * middle).entries()
-        rounded = self.widest << OUT - PHI - V  # a unit of each weight
+        rounded = long << OUT - PHI - V  # a unit of each weight
         slip = above(packed.eta_points * (longest + form.largest * size + 1) * 2**OUT) + rounded + 8
+        if slip >= ROOM:  # it would reach into the next number: features of a network may be known this badly
+            return [False] * B
         level = arb(head.threshold) * 2**OUT
         for j, x in zip(which, X, strict=True):
             left = int(x)

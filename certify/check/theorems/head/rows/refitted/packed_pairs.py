@@ -184,6 +184,8 @@ class PackedPairs:
         middle = fmpz_mat([[block.columns[a * m + j] - half[a * m + j] for a in range(k)] for j in range(m)])
         step = columns * most * arb(2) ** -(form.unit + PULL) * arb(k * m).sqrt()
         slip = above(2 * packed.eta_points * (longest + step + 1) * 2**OUT) + 2 * (self.widest << OUT - PHI - V) + 8
+        if slip >= ROOM:  # it would reach into the next number
+            return [False] * B
         return self._labels(form, good, near, middle, which, slip)
 
     def _labels(self, form: PairForm, good: list[bool], near: list[int], middle: fmpz_mat, which: Sequence[int],

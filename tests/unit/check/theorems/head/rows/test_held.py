@@ -47,5 +47,20 @@ def test_dual_lengths_and_steps_are_off_by_no_more_than_the_slip(large: int, fre
                 told = root(sum((x * x for x in (fmpq_mat(found.parts) * g).entries()), fmpq(0))) / (1 << PARTS)
                 slip = found.slip * root(sum((x * x for x in g.entries()), fmpq(0)))
                 assert dual + off <= told + slip
+                assert dual <= found.per_error * root(sum((x * x for x in g.entries()), fmpq(0)))
                 whole += slip < dual
     assert whole > 0 or large == 1000
+
+
+@pytest.mark.parametrize(("v", "strength"), [([0, 0, 0, 1], fmpq(1, 16)), ([9, 0, 0, 1], fmpq(1000))])
+def test_a_free_intercept_is_as_long_as_it_may_be(v: list[int], strength: fmpq) -> None:
+    """One average of little weight, or far from the origin: the intercept's length is nearly what is said of all."""
+    A = fmpq_mat(M, M, [strength * v[i] * v[j] + (MU if i == j != M - 1 else 0) for i in range(M) for j in range(M)])
+    with ctx.workprec(BITS):
+        found = _form(SimpleNamespace(m=M, free_intercept=True), [[arb(x) for x in v]],  # type: ignore[arg-type]
+                      [arb(strength)], arb(MU), 1.0)
+    assert found is not None
+    with ctx.workprec(128):
+        one = fmpq_mat(M, 1, [fmpq(i == M - 1) for i in range(M)])
+        dual = root((one.transpose() * A.solve(one))[0, 0])
+        assert dual <= found.per_error < 1.3 * dual
