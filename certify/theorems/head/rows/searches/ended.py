@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.theorems.head.rows.method import Mask
+
+MEMORY: Final = "there was not memory enough"
 
 
 class Ends(Protocol):
@@ -60,4 +62,4 @@ def in_memory(search: Holds) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        search.why, search.proved[:] = "there was not memory enough", False
+        search.why, search.proved[:] = MEMORY, False
