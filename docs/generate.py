@@ -351,11 +351,13 @@ def _first(thing: Any) -> str:
 
 
 def _entry(name: str, thing: Any, depth: int) -> list[str]:
-    """A function or a class, with its public members."""
+    """A function or a class, with its public members; a result's also those that results share."""
     found = [f"{'#' * depth} {name}\n"]
     if inspect.isclass(thing):
         found += [docstring(thing.__doc__ or "")]
-        for member, what in sorted(vars(thing).items()):
+        shared = [kin for kin in thing.__mro__[1:] if kin.__module__.startswith("certify.prove.")]
+        members = {name: what for kin in (*shared[::-1], thing) for name, what in vars(kin).items()}
+        for member, what in sorted(members.items()):
             if member.startswith("_") or not (inspect.isfunction(what) or isinstance(what, property | staticmethod)):
                 continue
             function = what.fget if isinstance(what, property) else getattr(what, "__func__", what)

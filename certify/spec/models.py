@@ -6,62 +6,28 @@ These classes say what *can be said*. What makes sense together, and what this v
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from certify.format.errors import SpecError
 from certify.format.words import Parameter, Rigour, words
 from certify.spec import literals
-
-
-def _word(value: object) -> object:
-    """Refuse true and 1.0 where the number 1 is meant: Python holds them equal, a spec does not."""
-    if isinstance(value, bool | float):
-        raise ValueError("the plain integer or word")
-    return value
-
-
-def _exact(value: object) -> object:
-    """Refuse an integer that would be rounded on its way to float64."""
-    if isinstance(value, int) and abs(value) > 2**53:
-        raise ValueError("a float; an integer this large would be rounded")
-    return value
-
-
-def _tuple(value: object) -> object:
-    """A list of TOML as the tuple that frozen data needs."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _bytes(value: object) -> object:
-    """A size such as "8 GB" as its number of bytes."""
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKMGT]|[KMGT]i)?B", value)
-    if found is None:
-        raise ValueError('a number of bytes, or a size such as "8 GB" or "512 MiB"')
-    return float(found[1]) * _UNITS[found[2] or ""]
-
-
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
-          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
-Listed = BeforeValidator(_tuple)
-Positive = Annotated[float, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-ByLabel = Annotated[tuple[Positive, ...], Field(min_length=2)]
-Bytes = Annotated[float, BeforeValidator(_exact), BeforeValidator(_bytes, json_schema_input_type=float | str),
-                  Field(ge=1, allow_inf_nan=False)]
-Integer = Annotated[int, Field(le=2**53)]
-Count = Annotated[int, Field(ge=1, le=2**53)]
-Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-Pair = Annotated[tuple[Finite, Finite], Listed]
-Activation = literals.Activation
-Quantity = literals.Quantity
+from certify.spec.values import (
+    ByLabel,
+    Bytes,
+    Count,
+    Exact,
+    Finite,
+    Integer,
+    Listed,
+    Name,
+    Names,
+    NonNegative,
+    Pair,
+    Plain,
+    Positive,
+)
 
 
 class Section(BaseModel):
@@ -83,7 +49,7 @@ class Model(Section):
 
     file: Name
     widths: Annotated[tuple[Count, ...], Field(min_length=2), Listed] | None = None
-    activation: Activation | None = None
+    activation: literals.Activation | None = None
     factory: Name | None = None
     graph: Name | None = None
 
@@ -187,7 +153,7 @@ class Perturbation(Section):
     columns: Annotated[tuple[Name | Integer, ...], Field(min_length=1), Listed] | None = None
     scale: dict[str, Positive] | None = None
     set: literals.Set = "total"
-    norm: Annotated[literals.Norm, BeforeValidator(_word)] = 2
+    norm: Annotated[literals.Norm, Plain] = 2
     radius: Positive | None = None
     relative: bool = False
     count: Count | None = None
@@ -269,7 +235,7 @@ class Estimate(Section):
     corrector_steps: Annotated[int, Field(ge=0, le=1000)] | None = None
     hold: Literal["all", "moved"] | None = None
     curvature: Literal["auto", "hessian", "gauss_newton"] | None = None
-    tolerance: Annotated[float, BeforeValidator(_exact), Field(ge=0, lt=1, allow_inf_nan=False)] | None = None
+    tolerance: Annotated[float, Exact, Field(ge=0, lt=1, allow_inf_nan=False)] | None = None
     budget: Positive | None = None
     line_search: bool | None = None
     apart: bool | None = None
@@ -349,7 +315,7 @@ class Gate(Section):
         rationale: why this threshold, for the report.
     """
 
-    quantity: Quantity
+    quantity: literals.Quantity
     max: Finite | None = None
     min: Finite | None = None
     max_increase: NonNegative | None = None
@@ -372,7 +338,7 @@ class Gate(Section):
 class Spec(Section):
     """A whole spec, `version = 1`."""
 
-    version: Annotated[Literal[1], BeforeValidator(_word)]
+    version: Annotated[Literal[1], Plain]
     model: Model
     data: Data
     training: Training = Training()

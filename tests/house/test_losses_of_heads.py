@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from certify.check.reading.sections.whole_rows import OF_HEADS
+from certify.check.reading.sections.whole_rows import NUMBERS
 from certify.check.theorems.head.rows.codes import _BY_LOSS
 from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.check.words.losses import LOSSES as CHECKED
+from certify.check.words.losses import OF_HEADS
 from certify.finders.head.floats import LOSSES
 from certify.format.words import Loss
 from certify.problem.fit import _MEANING
@@ -16,7 +18,12 @@ from certify.systems.head.rows.losses import HEAD_LOSSES
 
 def test_tables_by_loss_have_all_losses() -> None:
     assert set(HEAD_LOSSES) == set(Loss) == set(_BY_LOSS) == set(_OF_LOSS) == set(_MEANING)
-    assert set(OF_HEADS) < set(Loss)
+    assert set(CHECKED) == set(Loss)
+
+
+def test_both_programs_know_which_losses_are_of_heads_alone_and_which_have_no_labels() -> None:
+    assert set(OF_HEADS) == {loss for loss in Loss if loss.of_heads}
+    assert set(NUMBERS) == {loss for loss in Loss if loss.counts}
 
 
 def test_the_search_by_floats_has_those_that_have_no_search_of_their_own() -> None:

@@ -22,7 +22,7 @@ from certify.format.witnesses import FORMS
 from certify.inputs.chain import OPTIONS
 from certify.report.phrases.losses import LOSSES
 from certify.report.quantities import QUANTITIES as SAID
-from certify.spec import models, vocabulary
+from certify.spec import literals, vocabulary
 from certify.spec.nearest import WRITTEN
 from tests.house.grid import GATED, SINCE
 
@@ -39,7 +39,7 @@ def test_words_are_those_of_prover_and_checker():
     assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
     assert set(certificate.QUANTITIES) == set(SAID) == {*GATED, *SINCE} == set(quantities.QUANTITIES)
     assert vocabulary.WORDS["gate.quantity"] == quantities.ESTIMATED
-    assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
+    assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(literals.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
     assert set_quantities.MEMBERS == words.words(words.Summand)
     assert verdicts.EXIT == {str(state): state.status for state in words.State}

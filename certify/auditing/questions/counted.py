@@ -15,7 +15,7 @@ from certify.prove.changed.shares import SHARE, Share, share
 NUMBER = r"\b([0-9]{1,9})\b"
 
 ONE: Final = (r"\b(?:row|record|sample|point|example|instance|observation|image|case|datapoint|label)s?"
-              r"\s*(?:no\.?|number|#)?\s*[0-9]")
+              r"\s*(?:no\.?|number|#)?\s*[0-9]+")
 """A number after what is counted: the name of one, and not how many."""
 
 ALL: Final = (r"\ball\s+(?:the\s+|my\s+|our\s+)?(?:training\s+)?"

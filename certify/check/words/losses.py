@@ -21,7 +21,7 @@ class LossTargets:
         return {-1, 1} if min(values) < 0 else {0, 1}
 
 
+OF_HEADS = {"one_vs_rest": LossTargets(classes=True), "squared_hinge": LossTargets(signs=True, classes=True),
+            **dict.fromkeys(("huber", "poisson", "gamma"), LossTargets())}  # known where rows change whole, alone
 LOSSES = {"squared": LossTargets(), "cross_entropy": LossTargets(classes=True, shares=True),
-          "logistic": LossTargets(signs=True), "one_vs_rest": LossTargets(classes=True),
-          "squared_hinge": LossTargets(signs=True, classes=True),
-          **dict.fromkeys(("huber", "poisson", "gamma"), LossTargets())}
+          "logistic": LossTargets(signs=True), **OF_HEADS}

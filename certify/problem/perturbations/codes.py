@@ -125,6 +125,5 @@ def _labels(problem: Targeted) -> Array:
 
 _OF_LOSS: Final[Mapping[str, Callable[[Targeted], Codes]]] = MappingProxyType({
     Loss.SQUARED: _squared, Loss.LOGISTIC: _logistic, Loss.CROSS_ENTROPY: _cross_entropy,
-    Loss.ONE_VS_REST: _against, Loss.SQUARED_HINGE: _against, Loss.HUBER: _numbers, Loss.POISSON: _numbers,
-    Loss.GAMMA: _numbers})
+    Loss.ONE_VS_REST: _against, Loss.SQUARED_HINGE: _against, **{loss: _numbers for loss in Loss if loss.counts}})
 """By the word of the loss."""

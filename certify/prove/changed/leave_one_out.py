@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from importlib import import_module
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, part, told
 from certify.prove.changed.each_row import Ends, able, each_left_out
 from certify.prove.changed.left.groups import LeaveGroupsOut, asked_groups, groups_left_out
-from certify.prove.changed.left.leads import Leads, direction, place
+from certify.prove.changed.left.leads import direction
 from certify.prove.changed.left.outputs import EnclosedOutputs
+from certify.prove.changed.left.ranked import Ranked
 from certify.prove.changed.lost import tell_of_lost
 from certify.prove.rows import asked_any, distance_of
 from certify.rigor.fp import Array
@@ -56,7 +55,7 @@ class Influence:
 
 
 @dataclass(frozen=True, eq=False)
-class LeaveOneOut(Leads):
+class LeaveOneOut(Ranked[Influence]):
     """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
 
     With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
@@ -75,11 +74,6 @@ class LeaveOneOut(Leads):
     base_lower: Array
     base_upper: Array
 
-    @cached_property
-    def middle(self) -> Array:
-        """`(r, N, k)` midpoints."""
-        return np.asarray((self.lower + self.upper) / 2)
-
     def changes(self, point: int) -> list[Influence]:
         """What leaving out each row changes at one evaluation row, in the order of the rows.
 
@@ -95,41 +89,11 @@ class LeaveOneOut(Leads):
         return [Influence(row, a, b, direction(a, b))
                 for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
 
-    def most_influential(self, point: int, count: int = 10) -> list[Influence]:
-        """The training rows whose absence changes one evaluation row most, largest change first.
-
-        Args:
-            point: number of the evaluation row.
-            count: how many.
-        """
-        return sorted(self.changes(point), key=lambda one: (place(one.lower, one.upper), one.row))[:count]
-
-    def to_frame(self, point: int | None = None) -> Any:
-        """A pandas DataFrame: for one evaluation row a line a training row; else a line a pair, with every output.
-
-        Args:
-            point: number of an evaluation row; None: all pairs of rows.
-
-        Raises:
-            InputError: pandas is not installed, or there is no such row.
-        """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use lower and upper",
-                             ) from None
-        if point is not None:
-            every = self.changes(point)
-            members = {name: [getattr(one, name) for one in every] for name in ("lower", "upper", "direction")}
-            return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
-        r, N, k = self.lower.shape
-        levels = [self.rows.tolist(), range(N), range(k)]
-        index = pandas.MultiIndex.from_product(levels, names=("row", "point", "output"))
-        return pandas.DataFrame({"lower": self.lower.ravel(), "upper": self.upper.ravel()}, index=index)
+    def _left_out(self) -> tuple[str, list[int]]:
+        return "row", self.rows.tolist()
 
     def __repr__(self) -> str:
-        r, N, k = self.lower.shape
-        return f"LeaveOneOut({r} rows, each left out: {N} evaluation rows, {k} {'output' if k == 1 else 'outputs'})"
+        return self._shown(f"{len(self.rows)} rows")
 
 
 @overload

@@ -91,12 +91,12 @@ def test_one_command(tmp_path, capsys):
     assert 'set = "given"' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("call", [
-    lambda p: algorithm_1(p, members=-1),
-    lambda p: algorithm_1(p, u=np.zeros((1, 2))),
-    lambda p: algorithm_1(Problem(p.network, p.X, None, "features", (0,))),
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda p: algorithm_1(p, members=-1), "members: -1"),
+    (lambda p: algorithm_1(p, u=np.zeros((1, 2))), "a change beside"),
+    (lambda p: algorithm_1(Problem(p.network, p.X, None, "features", (0,))), "set total"),
 ])  # fmt: skip
-def test_bad_input_is_refused_in_words(call):
+def test_bad_input_is_refused_in_words(call, said):
     net, X, u = network(0)
-    with pytest.raises(InputError, match=";"):
+    with pytest.raises(InputError, match=said):
         call(Problem(net, X, None, "features", (0, 1, 2), set="given", change=u))

@@ -97,14 +97,14 @@ def test_out_of_range_is_empty_and_refuted_where_rows_are_equal():
         found.random_members(2, 1.0)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: GraphicalDerivative(np.ones(3), np.ones((1, 1))),
-    lambda: GraphicalDerivative(np.ones((2, 3)), np.ones((1, 1))),
-    lambda: GraphicalDerivative(np.full((1, 3), np.nan), np.ones((1, 1))),
-    lambda: GraphicalDerivative(np.ones((1, 3)), np.ones((1, 2)))([1.0]),
-    lambda: GraphicalDerivative(np.ones((1, 3)), np.ones((1, 2)))([np.nan, 1.0]),
-    lambda: Coderivative(np.ones((1, 3)), np.ones((1, 2))).modulus(),
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: GraphicalDerivative(np.ones(3), np.ones((1, 1))), r"shape \(3,\)"),
+    (lambda: GraphicalDerivative(np.ones((2, 3)), np.ones((1, 1))), "2 and 1 equations"),
+    (lambda: GraphicalDerivative(np.full((1, 3), np.nan), np.ones((1, 1))), "give a finite matrix"),
+    (lambda: GraphicalDerivative(np.ones((1, 3)), np.ones((1, 2)))([1.0]), "1 numbers; give 2"),
+    (lambda: GraphicalDerivative(np.ones((1, 3)), np.ones((1, 2)))([np.nan, 1.0]), "finite numbers"),
+    (lambda: Coderivative(np.ones((1, 3)), np.ones((1, 2))).modulus(), "without a problem"),
 ])  # fmt: skip
-def test_bad_input_is_refused_in_words(call):
-    with pytest.raises(InputError, match=";"):
+def test_bad_input_is_refused_in_words(call, said):
+    with pytest.raises(InputError, match=said):
         call()

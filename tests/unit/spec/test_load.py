@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from certify.format import words
 from certify.format.errors import CertifyError, InputError, SpecError
 from certify.format.quantities import ESTIMATED, QUANTITIES
-from certify.spec import Spec, json_schema, load_spec, models, parse_spec, vocabulary
+from certify.spec import Spec, json_schema, literals, load_spec, models, parse_spec, vocabulary
 from tests.families.small import SPEC, gate
 
 
@@ -190,8 +190,8 @@ def test_schema_knows_every_section_and_is_closed():
 def test_words_of_the_models_are_those_of_the_format():
     from typing import get_args
 
-    assert get_args(models.Activation) == words.words(words.Activation)
-    assert get_args(models.Quantity) == (*QUANTITIES, *ESTIMATED)
+    assert get_args(literals.Activation) == words.words(words.Activation)
+    assert get_args(literals.Quantity) == (*QUANTITIES, *ESTIMATED)
     for section, key, kind in (
         (models.Training, "loss", words.Loss), (models.Solution, "map", words.Map),
         (models.Solution, "base", words.Base), (models.Weights, "norm", words.WeightNorm),

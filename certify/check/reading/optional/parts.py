@@ -9,6 +9,7 @@ from importlib import import_module
 
 from certify.check.reading.numbers import is_number
 from certify.check.reading.spec import KEYS, Spec, are_plain, require_name, section
+from certify.check.words.losses import OF_HEADS
 from certify.check.words.solutions import NEARBY
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -37,13 +38,12 @@ WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
     "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
-    "functional": ("finite", "perturbation", "evaluation", "whole_rows", "functionals"),
-    "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
-    "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
-    "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
-    "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",), "function": ("weights",),
-    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma", "balanced"), ("whole_rows",)),
+    "functional": ("finite", "perturbation", "evaluation", "whole_rows", "functionals"), "hausdorff": ("window",),
+    "first_order_prediction_change": ("perturbation", "evaluation"), "first_order_distance": ("perturbation",),
+    "function": ("weights",), "excess": ("window",), "sparse": ("perturbation",), "sample_weights": ("maps",),
+    "prediction_change": ("evaluation",), "given": ("perturbation",), "labels": ("evaluation", "whole_rows"),
+    "sublevel": ("maps",), "persistence_radius": ("maps",), "deletions": ("perturbation", "evaluation", "whole_rows"),
+    "aubin": ("aubin",), "critical": ("maps", "evaluation"), **dict.fromkeys((*OF_HEADS, "balanced"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from certify.check.reading.optional.row_kind import read_kind
 from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, TOLERATED, Goes, Words, judged
+from certify.check.words.losses import OF_HEADS
 from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
@@ -24,15 +25,14 @@ KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "rel
                                                      "normalization": "fixed", "one_output": True}}
 """What each key that says which rows change together, or how, goes with."""
 
-OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson", "gamma")
-"""Losses that are known of heads whose rows change whole, and of nothing else."""
+NUMBERS = tuple(word for word, loss in OF_HEADS.items() if not (loss.signs or loss.classes))
+"""Losses of heads whose targets are numbers, of which none is a label."""
 
 RULES: tuple[Goes, ...] = (
-    Goes({"loss": OF_HEADS}, ROWS | {"parameter": WHOLE}, "training.loss", "loss",
+    Goes({"loss": tuple(OF_HEADS)}, ROWS | {"parameter": WHOLE}, "training.loss", "loss",
          f"squared, cross_entropy or logistic, but where rows change whole, with {ALONE}"),
     Goes({"loss": "one_vs_rest", "known": True}, {"one_output": False}, "model.widths", "widths", "a second output"),
-    Goes({"loss": ("huber", "poisson", "gamma")}, {"parameter": "deletions"}, "training.loss", "loss",
-         "a loss of labels"),
+    Goes({"loss": NUMBERS}, {"parameter": "deletions"}, "training.loss", "loss", "a loss of labels"),
     Goes({"bias_decay": False, "parameter": (*WHOLE, "features", "sample_weights")}, ROWS | {
         "parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
          f"true, but where rows change whole, with {ALONE}"),
@@ -45,7 +45,7 @@ RULES: tuple[Goes, ...] = (
     Goes({"class_weight": True}, ROWS | {"parameter": WHOLE, "base": "nearby", "last": True, "decay": True},
          "training.class_weight", "class_weight",
          f"none, but for a last layer alone with a weight decay whose rows change whole, with {ALONE}"),
-    Goes({"class_weight": True, "loss": ("huber", "poisson", "gamma")}, None, "training.class_weight", "class_weight",
+    Goes({"class_weight": True, "loss": NUMBERS}, None, "training.class_weight", "class_weight",
          "none, where targets are numbers"),
     Goes({"class_weight": True, "kind": ("fresh",)}, None, "training.class_weight", "class_weight",
          "none, where rows are new"),

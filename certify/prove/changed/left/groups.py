@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.prove.changed.group_labels import group_numbers, labels_of
-from certify.prove.changed.left.leads import Leads, direction, place
+from certify.prove.changed.left.leads import direction
 from certify.prove.changed.left.outputs import EnclosedOutputs
+from certify.prove.changed.left.ranked import Ranked
 from certify.prove.rows import asked_of
 from certify.prove.rows_asked import asked_change
 from certify.rigor.fp import Array
@@ -54,7 +54,7 @@ class GroupInfluence:
 
 
 @dataclass(frozen=True, eq=False)
-class LeaveGroupsOut(Leads):
+class LeaveGroupsOut(Ranked[GroupInfluence]):
     """The outputs of every evaluation row after each group is left out with all its rows: `lower ≤ output ≤ upper`.
 
     With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
@@ -74,11 +74,6 @@ class LeaveGroupsOut(Leads):
     base_lower: Array
     base_upper: Array
 
-    @cached_property
-    def middle(self) -> Array:
-        """`(g, N, k)` midpoints."""
-        return np.asarray((self.lower + self.upper) / 2)
-
     def changes(self, point: int) -> list[GroupInfluence]:
         """What leaving out each group changes at one evaluation row, in the order of the groups.
 
@@ -92,43 +87,14 @@ class LeaveGroupsOut(Leads):
         return [GroupInfluence(group, rows, a, b, direction(a, b)) for group, rows, a, b in zip(
             self.groups, self.members, low.tolist(), high.tolist(), strict=True)]
 
-    def most_influential(self, point: int, count: int = 10) -> list[GroupInfluence]:
-        """The groups whose absence changes one evaluation row most, largest change first.
+    def _left_out(self) -> tuple[str, list[Any]]:
+        return "group", list(self.groups)
 
-        Args:
-            point: number of the evaluation row.
-            count: how many.
-        """
-        return sorted(self.changes(point), key=lambda one: (place(one.lower, one.upper), one.rows))[:count]
-
-    def to_frame(self, point: int | None = None) -> Any:
-        """A pandas DataFrame: for one evaluation row a line a group; else a line a pair, with every output.
-
-        Args:
-            point: number of an evaluation row; None: all pairs of groups and evaluation rows.
-
-        Raises:
-            InputError: pandas is not installed, or there is no such row.
-        """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use lower and upper",
-                             ) from None
-        names = pandas.Index(list(self.groups), name="group", tupleize_cols=False)
-        if point is not None:
-            every = self.changes(point)
-            members = {name: [getattr(one, name) for one in every] for name in ("lower", "upper", "direction")}
-            return pandas.DataFrame(members | {"rows": [len(one.rows) for one in every]}, index=names)
-        g, N, k = self.lower.shape
-        index = pandas.MultiIndex.from_product([names, range(N), range(k)], names=("group", "point", "output"))
-        return pandas.DataFrame({"lower": self.lower.ravel(), "upper": self.upper.ravel()}, index=index)
+    def _columns(self) -> dict[str, list[int]]:
+        return {"rows": list(map(len, self.members))}
 
     def __repr__(self) -> str:
-        g, N, k = self.lower.shape
-        of = sum(map(len, self.members))
-        return (f"LeaveGroupsOut({g} groups of {of} rows, each left out: {N} evaluation rows, "
-                f"{k} {'output' if k == 1 else 'outputs'})")
+        return self._shown(f"{len(self.members)} groups of {sum(map(len, self.members))} rows")
 
 
 def asked_groups(problem: Problem, X_eval: Any, groups: Any) -> Problem:

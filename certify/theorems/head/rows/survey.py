@@ -23,6 +23,7 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.weights import settled
 from certify.theorems.head.rows.flips import Found, already
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part, attempt, seconds_of_all
+from certify.theorems.head.rows.searches.ended import MEMORY
 from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, STAGES
 from certify.theorems.head.rows.searches.searched import Searches, Tell
 from certify.theorems.head.rows.searches.stopped import Stopped, hardly
@@ -231,10 +232,14 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
 def _proved(name: str, head: Head, seen: Centred | None, asked: Change, todo: Mask, budget: Budget) -> Part | None:
     """What a method proves; of refits from the middle of the rows, if they lie far from the origin.
 
-    Nothing where it leaves the range of floats: features of 1e20 make singular matrices, and others go on.
+    Nothing where it leaves the range of floats: features of 1e20 make singular matrices, and others go on; as they do
+    where its tables do not fit into memory.
     """
     moved = None if seen is None or name not in REFITS else seen
-    part = proposed(lambda: _method(name).prove(head if moved is None else moved.head, asked, todo, budget))
+    try:
+        part = proposed(lambda: _method(name).prove(head if moved is None else moved.head, asked, todo, budget))
+    except MemoryError:
+        return Part(name, np.zeros_like(todo), why=MEMORY)
     if part is None or moved is None:
         return part
     flips = part.flips if part.flips is None else replace(part.flips, weights=moved.back(part.flips.weights))

@@ -15,6 +15,7 @@ from certify.auditing.questions.base import Options
 from certify.check.main import main as check
 from certify.cli.main import main
 from certify.format.errors import InputError
+from certify.prove.changed.shares import Share
 
 N, POINTS = 16, 9
 
@@ -29,6 +30,19 @@ def test_two_numbers_in_a_phrase_are_of_one_question(phrase: str, deleted: int, 
     assert (question.slug, options.delete, options.relabel) == ("rows-and-labels", deleted, wrong)
 
 
+@pytest.mark.parametrize(("phrase", "deleted", "wrong"), [
+    ("1 % of rows deleted and 2 labels wrong", 4, 2), ("2 labels wrong and 1 % of rows deleted", 4, 2),
+    ("drop 3 rows, and 1.5 percent of the labels are wrong", 3, 6), ("1% deleted, 2% mislabelled", 4, 8),
+    ("1 in 100 labels wrong and 2 rows deleted", 2, 4), ("1 of 100 rows deleted and 1 % of labels wrong", 4, 4)])
+def test_either_number_may_be_a_share(phrase: str, deleted: int, wrong: int) -> None:
+    """Of 426 rows."""
+    (question,), options = asked_for([phrase], Options())
+    said = [options.of(name) for name in ("delete", "relabel")]
+    assert question.slug == "rows-and-labels"
+    assert [one.of(426) if isinstance(one, Share) else one for one in said] == [deleted, wrong]
+    assert any(isinstance(one, Share) for one in said)
+
+
 @pytest.mark.parametrize("phrase", ["3 rows deleted", "3 labels wrong", "how many wrong labels until it flips",
                                     "which rows flip prediction 3"])
 def test_other_phrases_mean_what_they_meant(phrase: str) -> None:
@@ -40,7 +54,14 @@ def test_other_phrases_mean_what_they_meant(phrase: str) -> None:
     (["1 row deleted and 2 labels wrong", "3 rows deleted"], Options(), "another number of them"),
     (["1 row deleted and 2 labels wrong", "1 label wrong"], Options(), "another number of them"),
     (["1 row deleted and 2 labels wrong"], Options(relabel=3), "say it once: leave out --relabel"),
-    (["1 % of rows deleted and 2 labels wrong"], Options(), "2"),
+    (["1 % of rows deleted and 2 labels wrong"], Options(delete=3), "say it once: leave out --delete"),
+    (["1 % of rows deleted and 2 labels wrong", "4 rows deleted"], Options(), "another number of them"),
+    (["0 % of rows deleted and 2 labels wrong"], Options(), "0 % is no share"),
+    (["3 rows deleted and labels wrong"], Options(), "is not said of each"),
+    (["1 of 100 rows deleted and labels wrong"], Options(), "is not said of each"),
+    (["2 rows and 3 labels"], Options(), "taken for"), (["2 rows-and-labels, 3"], Options(), "is not said of each"),
+    (["leave out row 17 and 2 labels wrong"], Options(), "'row 17' names one"),
+    (["1.5 rows deleted and 2 labels wrong"], Options(), "taken for"),
     (["1 row deleted and 2 labels wrong zebra"], Options(), "zebra")])
 def test_what_is_no_such_question_is_refused(phrases: list[str], options: Options, said: str) -> None:
     with pytest.raises(InputError, match=said):
@@ -75,9 +96,10 @@ def fitted(X: np.ndarray, y: np.ndarray, kept: np.ndarray, loss: str) -> np.ndar
     return w
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_what_stays_stays_under_every_choice_and_what_flips_flips(tmp_path: Path, loss: str) -> None:
-    found = audited(tmp_path, loss, "1 row deleted and 1 label wrong")
+@pytest.mark.parametrize(("loss", "phrase"), [
+    ("squared", "7 % of rows deleted and 1 label wrong"), ("logistic", "1 row deleted and 1 label wrong")])
+def test_what_stays_stays_under_every_choice_and_what_flips_flips(tmp_path: Path, loss: str, phrase: str) -> None:
+    found = audited(tmp_path, loss, phrase)
     X, y, X_new = found["data"]
     E = np.c_[X_new, np.ones(POINTS)]
     today, least = E @ fitted(X, y, np.ones(N), loss), np.full(POINTS, np.inf)
@@ -92,6 +114,7 @@ def test_what_stays_stays_under_every_choice_and_what_flips_flips(tmp_path: Path
     assert check([str(tmp_path / "out" / "certificate.json"), "-q"]) == 0
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "any 1 row left out and any 1 other label wrong" in page
+    assert ("7 % of 16 training rows: 1 row, and no more than that share" in page) == ("%" in phrase)
 
 
 def test_amounts_have_no_wrong_labels(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.both_refits.walk import Walk
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
 from certify.theorems.head.rows.refitted.walk import LARGEST, LONGEST, PAIRED
+from certify.theorems.head.rows.searches.ended import ended
 
 LEAVES, INVERSES = 100_000_000, 1 << 27
 """Most choices; and most numbers of the inverses that are held."""
@@ -80,14 +79,10 @@ class BothRefits(Method):
             why += f"{max(budget.left(), 0.0):.0f} are left"
             return Part(self.name, np.zeros_like(todo), why=why, late=True, begun=False)
         walk = self.walk(head, change, todo & (head.today >= 0), budget.check)
-        proved, why, late = np.zeros_like(todo), "", False
-        try:
-            with np.errstate(all="ignore"):
-                walk.all()
+        proved = np.zeros_like(todo)
+        with ended(walk), np.errstate(all="ignore"):
+            walk.all()
             proved = walk.clear
-        except OutOfTime:
-            why, late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
-            why = "a decomposition or a number was not finite"
         proved &= ~walk.found.flipped
-        return Part(self.name, proved, walk.arrays() if proved.any() else {}, walk.found.flips(), why=why, late=late)
+        return Part(self.name, proved, walk.arrays() if proved.any() else {}, walk.found.flips(), why=walk.why,
+                    late=walk.late)

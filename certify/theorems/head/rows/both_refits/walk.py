@@ -37,6 +37,7 @@ class Walk:
     Attributes:
         found: choices that flip points.
         clear: `(N,)` the points that every choice so far leaves, or flips.
+        why, late: what kept it from all of them, and whether that was the time.
 
     Args:
         head: a logistic head of one output, or a small softmax head.
@@ -46,7 +47,7 @@ class Walk:
     """
 
     def __init__(self, head: Head, change: BothChange, todo: Mask, check: Callable[[], None]) -> None:
-        self.head, self.change, self.check = head, change, check
+        self.head, self.change, self.check, self.why, self.late = head, change, check, "", False
         self.found, self.clear = Found(head), todo.copy()
         self._plain = PlainRefits(head)
         self._nodes = Nodes(self._plain, check)

@@ -8,8 +8,6 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.plain import PlainRefits
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.centred import centred
@@ -21,6 +19,7 @@ from certify.theorems.head.rows.both_squared.base import Base, base_of
 from certify.theorems.head.rows.both_squared.sets import One, one_of, shares, taken, worst
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.squared.contrasts import Contrast, Ints
 from certify.theorems.head.rows.step_sums.kinds import Kinds
 
@@ -63,17 +62,12 @@ class BothSquared(Method):
 
     def prove(self, head: Head, change: BothChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay with every number of deletions, and choices that flip."""
-        search, why, late = _Search(head, change, budget), "", False
-        proved = np.zeros_like(todo)
-        try:
-            with np.errstate(all="ignore"):
-                proved = search.proved(todo & (head.today >= 0))
-        except OutOfTime:
-            proved, why, late = search.sure, "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):
-            why = "a bound overflowed"
-        return Part(self.name, proved & ~search.found.flipped, {}, search.found.flips(), why=why or search.why,
-                    late=late)
+        search, proved = _Search(head, change, budget), np.zeros_like(todo)
+        with ended(search), np.errstate(all="ignore"):
+            proved = search.proved(todo & (head.today >= 0))
+        proved = search.sure if search.late else proved
+        return Part(self.name, proved & ~search.found.flipped, {}, search.found.flips(), why=search.why,
+                    late=search.late)
 
 
 class _Search:
@@ -82,12 +76,13 @@ class _Search:
     Attributes:
         found: choices that flip points.
         sure: `(N,)` the points that are proved already when time is up.
-        why: what kept it from proving more.
+        why, late: what kept it from proving more, and whether that was the time.
     """
 
     def __init__(self, head: Head, change: BothChange, budget: Budget) -> None:
         self.head, self.change, self.budget = head, change, budget
-        self.found, self.why, self.sure = Found(head, centred(head)), "", np.zeros(len(head.points), dtype=bool)
+        self.found, self.why, self.late = Found(head, centred(head)), "", False
+        self.sure = np.zeros(len(head.points), dtype=bool)
         self._looked = 0
         self._plain = PlainRefits(head)
 

@@ -6,14 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.both_refits.method import BothRefits
 from certify.theorems.head.rows.both_sums.tree import Tree
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+from certify.theorems.head.rows.searches.ended import ended
 
 LARGEST, MOST = 30_000_000, 64
 """Most margins that are followed under steps, rows times changes; and most rows that change."""
@@ -57,17 +56,11 @@ class BothSums(Method):
 
     def prove(self, head: Head, change: BothChange, todo: Mask, budget: Budget) -> Part | None:
         """The points that stay, and choices that flip."""
-        tree, why, late = Tree(head, budget), "", False
-        try:
-            with np.errstate(all="ignore"):
-                tree.run(change, np.flatnonzero(todo & (head.today >= 0)), not self._soon(head, change, budget))
-        except OutOfTime:
-            why, late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
-            why = "a decomposition or a number was not finite"
-        proved = np.zeros_like(todo)
+        tree, proved = Tree(head, budget), np.zeros_like(todo)
+        with ended(tree), np.errstate(all="ignore"):
+            tree.run(change, np.flatnonzero(todo & (head.today >= 0)), not self._soon(head, change, budget))
         proved[tree.proved] = True
-        return Part(self.name, proved & ~tree.found.flipped, {}, tree.found.flips(), why=why or tree.why, late=late)
+        return Part(self.name, proved & ~tree.found.flipped, {}, tree.found.flips(), why=tree.why, late=tree.late)
 
     def _soon(self, head: Head, change: BothChange, budget: Budget) -> bool:
         """Whether refits of all choices are a matter of seconds, and go next."""

@@ -77,11 +77,11 @@ class Tree:
     Attributes:
         found: choices that flip points.
         proved: numbers of the points that stay under all choices.
-        why: what kept it from proving more.
+        why, late: what kept it from proving more, and whether that was the time.
     """
 
     def __init__(self, head: Head, budget: Budget) -> None:
-        self.head, self.budget, self.found, self.why = head, budget, Found(head), ""
+        self.head, self.budget, self.found, self.why, self.late = head, budget, Found(head), "", False
         self.proved = np.zeros(0, dtype=np.int64)
 
     def run(self, change: BothChange, points: Whole, grow: bool) -> None:

@@ -6,13 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import unfit, unscalable
 from certify.theorems.head.rows.every_choice import EveryChoice
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.separate.outputs import SEPARATE
 from certify.theorems.head.rows.separate.tree import Tree
 
@@ -41,21 +40,17 @@ class Separate(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose largest output stays the largest, and choices met that flip others."""
-        proved, late, why = np.zeros_like(todo), False, ""
+        proved = np.zeros_like(todo)
         with np.errstate(all="ignore"):
             own = budget.share(SHARE) if not EveryChoice().able(head, change) else budget
             tree = Tree(head, change, own, self.bends)
-            try:
+            with ended(tree):
                 tree.run(np.flatnonzero(todo & (head.today >= 0)))
-            except OutOfTime:
-                late, why = True, "its time was up"
-            except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
-                why = "a decomposition or a number was not finite"
         proved[tree.proved] = True
         proved &= ~tree.found.flipped
         stated = proved.any() and not self.bends
         arrays = tree.record.arrays(np.flatnonzero(proved), len(proved), (head.k, head.m, head.n)) if stated else {}
-        return Part(self.name, proved, arrays, tree.found.flips(), why=why or tree.why, late=late)
+        return Part(self.name, proved, arrays, tree.found.flips(), why=tree.why, late=tree.late)
 
 
 class SeparateBent(Separate):

@@ -88,7 +88,7 @@ class Tree:
     Attributes:
         found: choices that flip points.
         proved: numbers of the points that stay.
-        why: what kept it from proving more.
+        why, late: what kept it from proving more, and whether that was the time.
         record: what a certificate states, which knows nothing of the second order.
 
     Args:
@@ -97,7 +97,7 @@ class Tree:
     """
 
     def __init__(self, head: Head, change: RowChange, budget: Budget, bends: bool = True) -> None:
-        self.head, self.change, self.budget, self.why = head, change, budget, ""
+        self.head, self.change, self.budget, self.why, self.late = head, change, budget, "", False
         self.bends, self.record = bends, Record()
         self.found, self.proved = Found(head), np.zeros(0, np.int64)
         self._hard: int | None = None

@@ -47,4 +47,4 @@ class SoftmaxByChoice(Method):
         search = Search(head, change, budget.share(SHARE).left)
         with np.errstate(all="ignore"):
             proved = search.run(todo)
-        return Part(self.name, proved, {}, search.found.flips(), why=search.why)
+        return Part(self.name, proved, {}, search.found.flips(), why=search.why, late=search.late)

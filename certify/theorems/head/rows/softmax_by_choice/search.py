@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax.below import block_lengths
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
@@ -59,7 +59,7 @@ class Search:
     Attributes:
         head, change: the problem: one or two rows deleted.
         left: seconds left.
-        why: what kept it from proving more, in words.
+        why, late: what kept it from proving more, in words, and whether that was the time.
         found: rows whose deletion flips evaluation rows.
     """
 
@@ -67,18 +67,15 @@ class Search:
     change: RowChange
     left: Callable[[], float]
     why: str = ""
+    late: bool = False
     found: Found = field(init=False)
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found = Found(self.head)
         self.open, self.proved = todo & (self.head.today >= 0), np.zeros_like(todo)
-        try:
+        with ended(self):
             self._search()
-        except OutOfTime:
-            self.why = "its time was up"
-        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
-            self.why = "a decomposition or a number was not finite"
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _check(self) -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from certify.finders.head.near.descent import Descent
 from certify.finders.head.near.leaves import Starts, parents, starts
 from certify.finders.head.refits import Node, Refitter
-from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
@@ -25,6 +24,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_labels.judge import Judge, judge_of
 from certify.theorems.jobs import AHEAD, Crew
@@ -94,12 +94,8 @@ class Search:
         self.todo = todo & (self.head.today >= 0)
         self.all = every(self.head, self.change)
         self.open, self.lost = np.ones((len(self.all), len(todo)), dtype=bool), np.zeros_like(todo)
-        try:
+        with ended(self):
             self._search()
-        except OutOfTime:
-            self.why, self.late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):
-            self.why = "a decomposition or a number was not finite"
         return np.asarray(self.todo & ~self.open.any(axis=0) & ~self.found.flipped)
 
     def _check(self) -> None:

@@ -48,4 +48,5 @@ class SoftmaxPairs(Method):
         tree = Tree(head, change, budget.share(SHARE).left)
         with np.errstate(all="ignore"):
             proved = tree.run(todo)
-        return Part(self.name, proved, tree.arrays() if proved.any() else {}, tree.found.flips(), why=tree.why)
+        return Part(self.name, proved, tree.arrays() if proved.any() else {}, tree.found.flips(), why=tree.why,
+                    late=tree.late)

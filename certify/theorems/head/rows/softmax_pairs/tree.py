@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
-from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -23,6 +22,7 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.boxes.stated import Codes, decoded
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Flips, Mask
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import deletions, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, root_metric
@@ -70,7 +70,7 @@ class Tree:
         head, change: the problem: one or two rows deleted.
         left: seconds left.
         hot, weights, codes: what the certificate holds of the nodes, the root first; `leaf`, `leaf_weights` of refits.
-        why: what kept it from proving more.
+        why, late: what kept it from proving more, and whether that was the time.
     """
 
     head: Head
@@ -82,19 +82,18 @@ class Tree:
     leaf: list[tuple[int, int]] = field(default_factory=list)
     leaf_weights: list[Array] = field(default_factory=list)
     why: str = ""
+    late: bool = False
     warm: dict[int, Array | float] = field(default_factory=dict)
 
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.refitter = Found(self.head), Refitter(self.head)
-        self.open = todo & (self.head.today >= 0)
-        try:
+        self.open, proved = todo & (self.head.today >= 0), np.zeros_like(todo)
+        with ended(self):
             self._search()
-        except OutOfTime:
-            self.why, self.open = "its time was up", np.zeros_like(todo)
-        except (EnclosureError, np.linalg.LinAlgError):  # a row that has all the curvature, or numbers that overflow
-            self.why, self.open = "a decomposition or a number was not finite", np.zeros_like(todo)
-        return self.open
+            proved = self.open
+        self.open = proved  # none where it did not come to its end
+        return proved
 
     def _check(self) -> None:
         if self.left() <= 0.0:

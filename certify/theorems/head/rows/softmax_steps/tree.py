@@ -17,7 +17,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
-from certify.theorems.head.rows.searches.ended import ended
+from certify.theorems.head.rows.searches.ended import ended, in_memory
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_steps.bound import Margins, top, worst
 from certify.theorems.head.rows.softmax_steps.last import Judge
@@ -58,7 +58,7 @@ class Tree:
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.proved = Found(self.head), np.zeros_like(todo)
-        with ended(self):
+        with ended(self), in_memory(self):
             self._run(np.flatnonzero(todo & (self.head.today >= 0)))
         return np.asarray(self.proved & ~self.found.flipped)
 

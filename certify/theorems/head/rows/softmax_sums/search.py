@@ -18,7 +18,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
-from certify.theorems.head.rows.searches.ended import ended
+from certify.theorems.head.rows.searches.ended import ended, in_memory
 from certify.theorems.head.rows.softmax.centre import Centre, centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import Metric, as_it_is, metric, root_metric
@@ -72,12 +72,8 @@ class Search:
     def run(self, todo: Mask) -> Mask:
         """Which points are proved to stay."""
         self.found, self.proved = Found(self.head), np.zeros_like(todo)
-        with ended(self):
-            try:
-                self._run(np.flatnonzero(todo & (self.head.today >= 0)))
-            except MemoryError:
-                self.proved[:] = False
-                raise
+        with ended(self), in_memory(self):
+            self._run(np.flatnonzero(todo & (self.head.today >= 0)))
         return np.asarray(self.proved & ~self.found.flipped)
 
     def _run(self, at: Whole) -> None:

@@ -18,7 +18,7 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Mask
-from certify.theorems.head.rows.searches.ended import ended
+from certify.theorems.head.rows.searches.ended import ended, in_memory
 from certify.theorems.head.rows.softmax.centre import centre
 from certify.theorems.head.rows.softmax_by_choice.candidates import Lines, lines_of
 from certify.theorems.head.rows.softmax_by_choice.metric import as_it_is, root_metric
@@ -56,12 +56,8 @@ class Search:
 
     def run(self) -> None:
         """All of it, or what the time allows."""
-        with ended(self):
-            try:
-                self._run()
-            except MemoryError:
-                self.proved[:] = False
-                raise
+        with ended(self), in_memory(self):
+            self._run()
 
     def _run(self) -> None:
         self.refits = Changed(self.head, True)

@@ -10,8 +10,6 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.unchanged import unchanged_refit
-from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor import fp
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
@@ -21,6 +19,7 @@ from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.by_counts.method import labels_at
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import INEXACT, Budget, Mask, Method, Part
+from certify.theorems.head.rows.searches.ended import ended
 from certify.theorems.head.rows.step_sums.bound import bound
 from certify.theorems.head.rows.step_sums.boxed import in_a_box
 from certify.theorems.head.rows.step_sums.search import Case, Search
@@ -102,12 +101,8 @@ class Run:
 
     def run(self, change: RowChange) -> None:
         """All of it, or what the time and the range of floats allow."""
-        try:
+        with ended(self):
             self._all(list(settings(self.head, change)))
-        except OutOfTime:
-            self.why, self.late = "its time was up", True
-        except (EnclosureError, np.linalg.LinAlgError):  # no float holds a number that it needs
-            self.why = "a decomposition or a number was not finite"
 
     def _all(self, every: list[Setting]) -> None:
         """Every setting by one bound, then the points that these leave open choice by choice."""

@@ -73,6 +73,22 @@ def test_a_method_whose_matrices_are_singular_in_floats_leaves_points_to_others(
     assert asked and found.proved.tolist() == whole.proved.tolist()
 
 
+def test_a_method_without_memory_leaves_points_to_others(monkeypatch):
+    """It ended the run in a traceback, and what others had proved was lost."""
+    head, made = drawn_head(np.random.default_rng(3), "logistic", free=False), surveys._method
+    change = any_rows(head, 1, True)
+
+    class Large(type(made("enumeration"))):
+        def prove(self, *_):
+            raise MemoryError
+
+    whole = survey(head, change, 8.0, methods=("enumeration",))
+    monkeypatch.setattr(surveys, "_method", lambda name: Large() if name == "enumeration" else made(name))
+    assert whole.proved.any() and survey(head, change, 8.0).proved.tolist() == whole.proved.tolist()
+    alone = survey(head, change, 8.0, methods=("enumeration",))
+    assert not alone.proved.any() and "as there was not memory enough" in alone.reasons[0]
+
+
 def test_a_point_whose_label_today_is_a_tie_is_left_open():
     head = drawn_head(np.random.default_rng(4), "logistic")
     head.points[2] = 0.0
