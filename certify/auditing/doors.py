@@ -131,6 +131,8 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
                              "name others with --features and --targets")
         return name
 
+    if told.targets is not None and known is None:
+        there(told.targets, "--targets")
     targets = facts.targets if known is None else known.targets
     targets = targets if targets in archive.names else None
     y = None if targets is None else archive.read_words(targets)

@@ -224,3 +224,14 @@ def test_labels_in_words_of_a_parquet_file_give_the_audit_of_the_table(tmp_path,
         stored.append(load_file(tmp_path / ending / "data.safetensors"))
     assert stored[0].keys() == stored[1].keys()
     assert all(np.array_equal(array, stored[1][name]) for name, array in stored[0].items())
+
+
+def test_a_column_of_targets_that_is_not_there_is_named(tmp_path, capsys):
+    """It was said that there are none, and that --targets names them, to someone who had named them."""
+    from pathlib import Path
+
+    example = Path(__file__).resolve().parents[3] / "examples" / "breast-cancer"
+    assert main(["audit", str(example / "model.skops"), str(example / "train.csv"), "--targets", "daignosis",
+                 "-o", str(tmp_path / "out"), "-q"]) == 2
+    said = capsys.readouterr().err
+    assert "no column named 'daignosis', which --targets asks for; it holds" in said and "correct --targets" in said
