@@ -32,7 +32,7 @@ def ask(**given: Any) -> StablePredictions:
     ({"relabel": {np.int64(5): np.float64(0)}}, GivenRows, "this row relabelled"),
     ({"delete": 1, "groups": GROUPS}, GroupChange, "any 1 of 4 groups of rows deleted"),
     ({"relabel": 2, "groups": np.array(GROUPS)}, GroupChange, "any 2 of 4 groups of rows relabelled"),
-    ({"delete": 1, "relabel": 1}, BothChange, "any 1 deleted and any 1 others relabelled"),
+    ({"delete": 1, "relabel": 1}, BothChange, "any 1 row deleted and any 1 other relabelled"),
     ({"relabel": 2, "relabel_pairs": [(0, 1)]}, PairChange, "any 2 rows relabelled along 1 stated pair"),
 ])
 def test_each_kind_is_asked_in_one_line_and_decided(given: dict[str, Any], kind: type, words: str) -> None:

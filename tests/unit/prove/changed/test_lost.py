@@ -23,7 +23,7 @@ LOSES = {
     "these relabelled": ({"relabel": {3: "a", 9: "b"}}, THEN.format("these 2 rows relabelled")),
     "a group": ({"delete": 1, "groups": PAIRS}, THEN.format("any 1 of 7 groups of rows deleted")),
     "a pair": ({"relabel": 2, "relabel_pairs": [("c", "a")]}, THEN.format("any 2 rows relabelled along 1 stated pair")),
-    "both": ({"delete": 1, "relabel": 1}, THEN.format("any 1 deleted and any 1 others relabelled")),
+    "both": ({"delete": 1, "relabel": 1}, THEN.format("any 1 row deleted and any 1 other relabelled")),
     "any deleted": ({"delete": 2}, "a label has 2 rows, and any 2 may be deleted: scikit-learn then fits the others"),
 }
 KEEPS = {

@@ -84,4 +84,5 @@ class BothChange(Change):
     @property
     def words(self) -> str:
         """So many of either."""
-        return f"any {self.deleted} deleted and any {self.relabelled} others relabelled"
+        rows, others = ("row", "rows")[self.deleted > 1], ("other", "others")[self.relabelled > 1]
+        return f"any {self.deleted} {rows} deleted and any {self.relabelled} {others} relabelled"
