@@ -5,6 +5,7 @@ from tests.mutation.mutants import Mutant
 PROVER, CHECK = "theorems/head/rows/pair_tree/", "check/theorems/head/rows/pair_tree/"
 ROWS, LABELS = "changed_rows_pairs", "changed_labels_pairs"
 FORGED = "tests/unit/check/theorems/head/rows/pair_tree/test_pair_tree_last_forged.py kills it: of what provers state another reason holds"
+TINY = "tests/unit/check/theorems/head/rows/pair_tree/test_tiny_gradients.py kills it"
 
 PAIRS: tuple[Mutant, ...] = (
     Mutant("pairs: no pair costs anything", PROVER + "bound.py", "share = (0.5 * top(C, C_far, k - 1) + long", "share = (0.0 * top(C, C_far, k - 1) + long", ("changed_rows_pairs@1",)),
@@ -48,4 +49,7 @@ PAIRS: tuple[Mutant, ...] = (
     Mutant("check labels, last: a largest distance passes over what is no number", CHECK + "last.py", "all(x < inf for x in rho)", "max(rho, default=0.0) < inf", note=FORGED),
     Mutant("check labels, last: rows that are not followed are not looked at", CHECK + "labels.py", "[i for i in place.free if i not in inside], [TABLE", "[], [TABLE", note=FORGED),
     Mutant("check labels, last: no look at the label that has changed alone", CHECK + "labels.py", "if not ok}\n    needed", "if False}\n    needed", note=FORGED),
+    Mutant("check pairs of rows: no gradient where its length underflows", CHECK + "bound.py", "/ gone * UP * UP + LOST", "/ gone * UP * UP", note=TINY),
+    Mutant("check choices of rows: no gradient where its length underflows", "check/theorems/head/rows/by_choice/pieces.py", "self.root * UP * UP + LOST", "self.root * UP * UP", note=TINY),
+    Mutant("check energies of rows: great numbers below 0 round nothing", "check/theorems/head/rows/energy/scores.py", "if x < 1e290)", "if abs(x) < 1e290)", note="tests/unit/check/theorems/head/rows/test_energy_products.py kills it"),
 )

@@ -161,7 +161,11 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
             tell(f"{name}: {sum(asked)} predictions are looked at")
             _fits(head, name, f"{where}.status")
             module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
-            found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
+            try:
+                found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
+            except (OverflowError, ZeroDivisionError):
+                raise Invalid(f"{where}.{name}", f"{sum(asked)} rows are stated to stay",
+                              "numbers come up that doubles do not hold, and nothing is proved") from None
             missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
             if missing:
                 raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",

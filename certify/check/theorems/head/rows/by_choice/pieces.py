@@ -12,7 +12,7 @@ from heapq import nlargest
 from itertools import combinations
 from math import inf, ldexp, sqrt
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
+from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, WEIGHT
 from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.by_choice.lowered import Metric, lowered
@@ -77,7 +77,7 @@ class Pieces(Weighed):
         self.radius = min((x / y for x, y, kept in zip(self.reach, self.long, c.kept, strict=True) if kept),
                           default=inf) / UP
         self._shares()
-        self.fixed = (self.k + 2.0) * up(c.gradient) * self.root * UP * UP
+        self.fixed = (self.k + 2.0) * up(c.gradient) * self.root * UP * UP + LOST  # the product may underflow
         self.alone = [*self.single, self.rest]
         self.pair = [*(array("d", [*row, x]) for row, x in zip(self.C, self.C_far, strict=True)),
                      array("d", [*self.C_far, self.C_two])]

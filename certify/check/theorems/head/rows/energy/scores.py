@@ -144,7 +144,7 @@ def finished(base: float, single: Sequence[float], pair: list[list[float]], rows
             line[y] = LOW
     if pair:
         pair[-1][-1] = 0.0
-    size = abs(base) + k * max((abs(x) for x in single if abs(x) < 1e290), default=0.0) + k * k * largest
+    size = abs(base) + k * max((abs(x) for x in single if x < 1e290), default=0.0) + k * k * largest
     return Scores(base + size * 2.0**-44, single, [*pair], k)
 
 

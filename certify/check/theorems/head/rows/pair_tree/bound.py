@@ -11,7 +11,7 @@ from operator import mul
 
 from flint import fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few
+from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, WEIGHT, few
 from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.pair_tree.curves import BENT, FEWER, THIRD, curve, kept_part, most_between
 from certify.check.theorems.head.rows.pair_tree.formed import form
@@ -93,7 +93,7 @@ class Bound:
         each = kappa[: len(rho)] if k == 1 else [max(kappa)] * len(rho)
         self.rho = [x * UP * UP / (1.0 - y) for x, y in zip(rho, each, strict=True)]
         self.far = far / gone * UP
-        self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP
+        self.fixed = (k + 2.0) * up(st.c.gradient) * self.root / gone * UP * UP + LOST  # the product may underflow
         a = (top(self.rho, self.far, k) + self.fixed) * UP
         if not a < inf:  # or no number
             return inf

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from certify.auditing.spec_run import run_audit
 from certify.check.main import check
+from certify.check.theorems.head.rows.claims import check_methods
+from certify.format.methods import FIRST, METHODS
 from certify.format.refusal import Invalid
+from tests.families.logistic_heads import as_checked, logistic_head, stored
 from tests.families.once import once
 from tests.unit.check.theorems.head.test_claims import NONE, forge
 
@@ -133,3 +138,18 @@ def test_a_centre_of_another_form_is_refused(centre: np.ndarray, tmp_path: Path)
     forge(tmp_path, certificate, ("subject", "witness"), stated)
     with pytest.raises(Invalid, match="2 weights are needed"):
         check(tmp_path / "certificate.json", NONE)
+
+
+def test_a_number_that_no_double_holds_is_a_refusal() -> None:
+    """Rows so short and points so long that a product of both in whole numbers has no unit among doubles."""
+    head, rows, none = logistic_head(np.random.default_rng([0, 777]), 14, points=2, decay=3.0), tuple(range(14)), []
+    small = dataclasses.replace(head, phi=head.phi * 1e-25, points=head.points * 1e300)
+    twin = dataclasses.replace(as_checked(small, rows, 1), decay=arb(head.weight_decay) * arb(1e-25) ** 2, biased=False,
+                               today=head.today.tolist())
+    arrays = {"parent": [-1], "branch": [0], "weights": head.V * 1e25, "hot_count": [0], "hot": none, "numbers": none,
+              "box_count": [0], "box": none, "slabs": none, "leaf_count": [0], "leaf": none, "leaf_weights": none}
+    shapes = {"numbers": (0, 2), "slabs": (0, 14), "leaf_weights": (0, head.m)}
+    given = {f"box_tree.{name}": np.array(x, float if "weights" in name else int).reshape(shapes.get(name, np.shape(x)))
+             for name, x in arrays.items()}
+    with ctx.workprec(64), pytest.raises(Invalid, match="numbers come up that doubles do not hold"):
+        check_methods(twin, [FIRST + METHODS.index("box_tree")] * 2, stored(given), "claim", lambda line: None)

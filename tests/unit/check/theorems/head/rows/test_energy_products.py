@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.head.rows.energy.averages import returned
 from certify.check.theorems.head.rows.energy.forms import products
-from certify.check.theorems.head.rows.energy.scores import Scores
+from certify.check.theorems.head.rows.energy.scores import Scores, finished
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -71,3 +71,11 @@ def test_what_averages_give_back_is_no_more_than_it_is(width: int, k: int) -> No
                 assert given <= total / (2 * k * k)
                 assert given >= total / (2 * k * k) - Fraction(1, 10**5)
                 assert found.pair[x][y] == pytest.approx(found.pair[y][x])
+
+
+def test_great_numbers_of_either_sign_leave_room_for_what_their_sums_round() -> None:
+    """But those in the place of no bound at all, which are above 0 and beside which nothing is below it."""
+    for single, most in (([-3e295, 1e295, 0.0], 3e295), ([1e300, -1.0, 0.0], 1.0), ([1.0, 2.0, 0.0], 2.0)):
+        found = finished(0.0, single, [[0.0] * 3 for _ in range(3)], [0, 1], 2)
+        assert found is not None
+        assert 2 * most * 2.0**-53 <= found.base <= 4 * most * 2.0**-44
