@@ -1,8 +1,8 @@
 """A gradient whose length in the inverse's norm underflows is not 0: a refit that lies beyond a level is not passed by.
 
 The two rows that may go and a third pull with equal strength, so that the weights 0 are nearly a refit: a fourth row
-of 2^-1066 alone pulls down. Every deletion moves the point up; the refit of all rows lies below the level, the weights 0
-lie above it.
+of 2^-1066 alone pulls down. Every deletion moves the point up; the refit of all rows is below the level, and the
+weights 0 are above it.
 """
 
 from __future__ import annotations
