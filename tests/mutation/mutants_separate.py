@@ -25,4 +25,5 @@ SEPARATE: tuple[Mutant, ...] = (
     Mutant("check separate: relabelled rows never pull back", LOST, "down(c.counts(i) * pull - box.backs[i])", "up(box.forth[i])", note="test_separate_outputs.py beside that one kills it"),
     Mutant("check separate: what opposes the other output helps it", LOST, "[y - min(a, b) for (a, b), y", "[max(a, b) + y for (a, b), y", ("changed_rows_separate_checked@5",)),
     Mutant("check separate: each row by itself in the norm of B is nothing", LOST, "apart = [edge * x * UP for x in self.own]", "apart = [0.0 * x for x in self.own]", note="of drawn heads what rows take together in that norm is more"),
+    Mutant("check bent motions: what is no number is passed by", "check/theorems/head/rows/moves/bent.py", "if not all(map(isfinite, ends)):", "if False:", ("huge_shares",)),
 )

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261125
 
 KILLERS = tuple(f"tests.mutation.killers_{name}" for name in (
-    "bounds", "training", "second", "packed", "aside", "rows", "streamed", "listed"))
+    "bounds", "training", "second", "packed", "aside", "rows", "streamed", "listed", "shares"))
 """The files of crafted attacks; each registers its own."""
 
 PLACES: dict[str, str] = {}

@@ -246,10 +246,19 @@ def _boxes(problem: Problem, wide: Sequence[float], points: int) -> Cost:
     return Cost(seconds, 60 + 4.5e-4 * n * p + 1.6e-5 * n * max(wide, default=0.0))
 
 
-KINDS: dict[str, Callable[[Problem, Mapping[str, Array], str], Cost]] = {
+Kind = Callable[[Problem, Mapping[str, Array], str], Cost]
+KINDS: dict[str, Kind] = {
     TREE: tree, CLASSES: classes, CHOICES: choices, LABELS: labels, BOX: bounded, BENT: bent,
     BOXES: grown, PARTED: parted, GROUPS: grouped, SUMS: summed, TWO: paired}
 """By the end of the name of an array that there is one of for each."""
+
+
+def _read(kind: Kind, problem: Problem, side: Mapping[str, Array], start: str) -> Cost:
+    """What is there costs; nothing where its numbers are no sizes: it is refused when it is read."""
+    try:
+        return kind(problem, side, start)
+    except (OverflowError, IndexError, MemoryError):
+        return Cost(0.0, 0.0)
 
 
 def searched(problem: Problem, claims: Claims) -> bool:
@@ -278,7 +287,7 @@ def cost_of(problem: Problem, claims: Claims, probed: bool = True, side: Mapping
         system = HEAD if module.startswith(f"{HEAD}.") else system_of(claim, problem)
         one, (seconds, megabytes) = SYSTEMS[system](problem, probed), found.get(system, (0.0, 0.0))
         found[system] = max(seconds, one.seconds * MORE.get(module, 1.0)), max(megabytes, one.megabytes)
-    trees = [kind(problem, side or {}, name.removesuffix(end.partition(".")[2]))
+    trees = [_read(kind, problem, side or {}, name.removesuffix(end.partition(".")[2]))
              for name in side or () for end, kind in KINDS.items() if name.endswith(end)]
     found[TREE] = sum(x.seconds for x in trees), max((x.megabytes for x in trees), default=0.0)
     return Cost(sum(s for s, _ in found.values()), STARTED + sum(m for _, m in found.values()))

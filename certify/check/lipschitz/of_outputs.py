@@ -21,6 +21,8 @@ LARGEST = 2**24
 
 STEPS, POWER, SHARE, FLAT = 12, 2, 0.3, 0.01
 ITERATIONS, LADDER = 100, (24, 14, 11, 9, 5)
+FAINT = 2.0**-900
+"""Least share of a vector: one that is 0 divides nothing."""
 
 Vectors = list[list[float]]
 
@@ -84,7 +86,7 @@ def _dual(vectors: Vectors) -> list[float]:
     """Steps towards `p_l ∝ |⟨a, V_l⟩|`, a the top eigenvector of `Σ V_lV_lᵀ/p_l`; the mean of the later ones."""
     length = [math.hypot(*row) + 1e-300 for row in vectors]
     whole = sum(length)
-    base = [x / whole for x in length]
+    base = [max(x / whole, FAINT) for x in length]
     columns = [list(column) for column in zip(*vectors, strict=True)]
     a = [x + 1e-8 * whole for x in vectors[0]]
     p, kept = base, [0.0] * len(base)

@@ -197,3 +197,16 @@ def test_pairs_of_a_deleted_and_a_relabelled_row_cost_what_was_seen() -> None:
     assert 25.0 / 3 < said.seconds < 25.0 * 3
     assert cost.paired(rows, {"a.weights": Array((), (1.0,), "f")}, "a.").seconds == 0.0  # type: ignore[arg-type]
     assert cost.KINDS[cost.TWO] is cost.paired
+
+
+@pytest.mark.parametrize(("name", "shape", "value"), [
+    ("softmax_labels.parts", (), 0.5), ("pair_tree.leaf_count", (2,), 1.5e308), ("box_tree.box_count", (1,), 1e300)])
+def test_arrays_that_tell_no_size_are_left_to_their_reader(name: str, shape: tuple[int, ...], value: float) -> None:
+    """Likewise where an array has no axis, or counts what nothing could hold."""
+    method = name.partition(".")[0]
+    arrays = {f"a.{method}.{other}": Array((1,), (0.0,), "i")
+              for other in ("parent", "hot_count", "box_count", "leaf_count", "numbers")}
+    arrays[f"a.{name}"] = Array(shape, (value,) * max(1, sum(shape)), "f")
+    problem = SimpleNamespace(nearby=False, features=((0.0,) * 4,) * 8, evaluation=(), outputs=3)
+    found = cost.cost_of(problem, [], side=arrays)  # type: ignore[arg-type]
+    assert (found.seconds, found.megabytes) == (0.0, cost.STARTED)

@@ -39,3 +39,10 @@ def test_one_hidden_layer_that_is_not_too_large(tmp_path, monkeypatch, widths, l
     parameters = parameters_of(problem)
     passed = forward(problem, parameters, problem.features)
     assert (of_outputs.output_steepness(problem, parameters, passed, arb(0.1)) is not None) is said
+
+
+def test_vectors_further_apart_than_doubles_are_bounded():
+    """The share of the short one was 0, and divided what was seen of it."""
+    long, short = arb("1e60"), arb("1e-280")
+    found = of_outputs._square([long, arb(0)], [(arb(1), [arb(0), short])])
+    assert long**2 + short**2 <= found <= long**2 * 1.01

@@ -56,14 +56,17 @@ def check_bent(measure: Measure, most: float, arrays: Mapping[str, Array], where
 
 
 def _outputs(head: Head, b: Bent, shares: tuple[float, ...], where: str) -> float:
-    """How far any output goes, either way; infinite where a λ is too small."""
+    """How far any output goes, either way; infinite where a λ is too small, or so large that it leaves no number."""
     _, points = oriented(head, where)
     N, far = len(points.rows), 0.0
     vectors = [(points.rows[j], points.norms[j], (shares[j], shares[N + j])) for j in range(N)]
     for falls, rises in taken(b, vectors):
         if falls is None or rises is None:
             return inf
-        far = max(far, (most_along(b, falls, -1) + rises.fixed) * UP, (most_along(b, rises, -1) + falls.fixed) * UP)
+        ends = (most_along(b, falls, -1) + rises.fixed) * UP, (most_along(b, rises, -1) + falls.fixed) * UP
+        if not all(map(isfinite, ends)):  # an order would leave out what is no number
+            return inf
+        far = max(far, *ends)
     return far
 
 

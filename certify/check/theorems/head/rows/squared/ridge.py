@@ -252,18 +252,25 @@ def influences(system: Ridge, solutions: Sequence[Solution], at_once: int = 64) 
 
 
 def nearest(rows: list[list[arb]]) -> tuple[list[list[float]], list[arb]]:
-    """Floats near balls, and for each row how far its members may be from them.
+    """Floats near balls, all finite, and for each row how far its members may be from them.
 
     >>> floats, off = nearest([[arb(0.5), arb(1) / 3]])
     >>> floats[0][0], bool(off[0] < 1e-15), bool(off[0] > 0), bool(nearest([[arb(2)]])[1][0] == 0)
     (0.5, True, True, True)
+    >>> nearest([[arb("1e400"), arb(1)]])[0], bool(nearest([[arb("1e400")]])[1][0] > arb("9e399"))
+    ([[0.0, 1.0]], True)
     """
-    floats = [[float(x) for x in row] for row in rows]
+    floats = [_finite([float(x) for x in row]) for row in rows]
     off = []
     for row, near in zip(rows, floats, strict=True):
         other = [x - y for x, y in zip(row, near, strict=True) if not x == y]
         off.append(norm(other).upper() if other else ZERO)
     return floats, off
+
+
+def _finite(row: list[float]) -> list[float]:
+    """The same, with 0 in the place of what no double is near."""
+    return row if math.isfinite(sum(row)) else [x if math.isfinite(x) else 0.0 for x in row]
 
 
 def ridge_of(head: Head, deleted: int = 0) -> Ridge:

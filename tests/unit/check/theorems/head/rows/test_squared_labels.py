@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb, fmpz
+from flint import arb, arb_mat, ctx, fmpz
 
+from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.squared.ridge import Ridge, whole_rows
-from certify.check.theorems.head.rows.squared_labels import Labels, Swings, largest_drops
+from certify.check.theorems.head.rows.squared_labels import Labels, Swings, largest_drops, proved
+from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.families.squared_heads import SmallHead, small_head
 from tests.oracles import squared_head as oracle
 
@@ -81,3 +84,16 @@ def test_integers_of_floats_count_what_is_cut_off() -> None:
     assert found.radius > error
     assert whole_rows([[0.5]], [0], 4).radius == 0
     assert whole_rows([[1e-300]], [0], 60).radius > 1e-300
+
+
+@pytest.mark.parametrize("which", ["rows", "points"])
+@pytest.mark.parametrize("factor", ["1e400", "nan"])
+def test_features_beyond_doubles_prove_nothing(factor: str, which: str) -> None:
+    """A network may make such of ordinary rows: no double is near them."""
+    drawn = drawn_head(np.random.default_rng(0), "squared", n=6, d=1, N=2)
+    with ctx.workprec(BITS):
+        head = ball_head(drawn, any_rows(drawn, 1, True))
+        far = arb_mat([[x * arb(factor) for x in row] for row in (head.phi if which == "rows" else head.evaluated
+                                                                 ).tolist()])
+        head = replace(head, phi=far, rows=far.tolist()) if which == "rows" else replace(head, evaluated=far)
+        assert proved(head, {}, "claim", [True] * 2) == [False] * 2
