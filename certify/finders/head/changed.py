@@ -40,17 +40,21 @@ class Changed:
 
     def solve(self, choices: Choices, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
         """`(B, k, m)` weights near the refits; gradients as small as the goal are small enough, if it is above 0."""
-        if self.by_rows and not (choices.rows == NONE).any():
+        if self._from_refits(choices):
             return self.refitter.solve(choices, goal, check)
         with np.errstate(all="ignore"):
             return self._stepped(choices, goal, check)
 
     def settled(self, choices: Choices, V: Array, check: Callable[[], None] = lambda: None) -> Array:
         """As near as rounding lets them be."""
-        if self.by_rows and not (choices.rows == NONE).any():
+        if self._from_refits(choices):
             return self.refitter.solve(choices, 0.0, check)
         with np.errstate(all="ignore"):
             return self.refitter.newton(choices, V, 0.0, check)
+
+    def _from_refits(self, choices: Choices) -> bool:
+        """Whether the refitter has steps of its own for them."""
+        return self.refitter.one_by_one or (self.by_rows and not (choices.rows == NONE).any())
 
     def _stepped(self, choices: Choices, goal: float, check: Callable[[], None]) -> Array:
         V, P = np.repeat(self.V0[None], len(choices), axis=0), self.inverse()

@@ -1,7 +1,9 @@
 """Finder: weights near the refits of heads whose rows carry weights, or whose losses have kinks. Nothing is trusted.
 
-Newton's method with the curvature of the piece each row is on. Steps are halved until the objective still falls at
-their end or has all but stopped: it is convex, so that it has then fallen by much of what it can along them.
+Steps with the inverse Hessian of the weights that all start from come first, as a few changed rows hardly move it.
+Where these don't settle, Newton's method with the curvature of the piece each row is on. Its steps are halved until
+the objective still falls at their end or has all but stopped: it is convex, so that it has then fallen by much of what
+it can along them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, Choices
@@ -16,7 +19,15 @@ from certify.systems.head.rows.head import Head
 
 AT_ONCE = 1 << 22
 """Entries of the largest array that is worked on at a time."""
-STEPS, HALVINGS, FALL, IDLE = 100, 30, 1e-3, 10
+STEPS, HALVINGS, FALL = 100, 30, 1e-3
+
+IDLE, SETTLED = 10, 2
+"""Steps in a row that don't halve the gradient, after which none follows; and where it is as small as rounding is."""
+
+CHORDS, FAST, SOLVED = 40, 0.6, 1e-12
+"""Most steps with one inverse; the factor by which each has to lower the gradient, and one that is small."""
+
+UNCHANGED = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
 
 
 class PlainRefits:
@@ -29,6 +40,50 @@ class PlainRefits:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.ridge = np.where(head.decayed, 1.0, 0.0)
+        counted = 1.0 if head.weights is None else self.terms(UNCHANGED)[1][:, 0]
+        self.scale = float(np.linalg.norm(counted * np.linalg.norm(head.phi, axis=1))) + 1.0
+        self._inverse: tuple[Array, Array] | None = None
+
+    def solve(self, choices: Choices, start: Array, goal: float = 0.0,
+              check: Callable[[], None] = lambda: None) -> Array:
+        """`(B, k, m)` weights near the refits, all from one start.
+
+        Args:
+            choices: B changes.
+            start: `(k, m)` weights near the refit without a change; those of the call before take no new inverse.
+            goal: a gradient of this length is small enough; 0: as small as rounding lets it be.
+            check: called between steps; raises when the time is up.
+        """
+        if self._inverse is None or self._inverse[0] is not start:
+            self._inverse = start, self.inverse(start)
+        V, slow = np.repeat(start[None], len(choices), axis=0), np.zeros(len(choices), dtype=bool)
+        step = max(1, AT_ONCE // (4 * self.head.n * self.head.k))
+        with np.errstate(all="ignore"):
+            for begin in range(0, len(choices), step):
+                check()
+                at = slice(begin, begin + step)
+                V[at], slow[at] = self._settled(choices.part(at), V[at], goal)
+        V[slow] = self.newton(Choices(choices.rows[slow], choices.codes[slow]), V[slow], goal, check)
+        return V
+
+    def _settled(self, choices: Choices, V: Array, goal: float) -> tuple[Array, NDArray[np.bool_]]:
+        """Steps with the inverse at the start: the best weights that were met, and which are not near enough."""
+        assert self._inverse is not None
+        Y, c, mu = self.terms(choices)
+        V, best, least = V.copy(), V.copy(), np.full(len(V), np.inf)
+        active, last = np.arange(len(V)), np.full(len(V), np.inf)
+        for _ in range(CHORDS):
+            G, _ = self.gradients(V[active], Y[:, active], c[:, active], mu[active])
+            size = _lengths(G)
+            won = size < least[active]
+            best[active[won]], least[active[won]] = V[active[won]], size[won]
+            go = (size > goal) & (size < FAST * last[active])
+            last[active] = size
+            active, G = active[go], G[go]
+            if not len(active):
+                break
+            V[active] -= (G.reshape(len(G), -1) @ self._inverse[1]).reshape(len(G), *V.shape[1:])
+        return best, ~(least <= max(goal, SOLVED * self.scale))
 
     def newton(self, choices: Choices, V: Array, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
         """`(B, k, m)` weights near the refits, from V.
@@ -92,7 +147,7 @@ class PlainRefits:
 
     def inverse(self, V: Array) -> Array:
         """`(km, km)` inverse of the second derivative where no row is changed, at `(k, m)` weights; NaN without one."""
-        of = self.terms(Choices(np.zeros((1, 0), np.int64), np.zeros((1, 0), np.int64)))
+        of = self.terms(UNCHANGED)
         try:
             return np.asarray(np.linalg.inv(self.hessians(self.gradients(V[None], *of)[1], *of)[0]))
         except np.linalg.LinAlgError:
@@ -134,7 +189,8 @@ class PlainRefits:
             idle[active] = np.where(better, 0, idle[active] + 1)
             won = active[size < least[active]]
             best[won], least[won] = V[won], _lengths(G[won])
-            active = active[(least[active] > goal) & (idle[active] < IDLE)]
+            most = np.where(least[active] <= SOLVED * self.scale, SETTLED, IDLE)
+            active = active[(least[active] > goal) & (idle[active] < most)]
         return best
 
     def _stepped(self, V: Array, D: Array, G: Array, Y: Array, c: Array, mu: Array) -> tuple[Array, Array, Array]:

@@ -54,15 +54,22 @@ class Refitter:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.ridge = np.where(head.decayed, 1.0, 0.0)
-        self._plain = PlainRefits(head) if head.uneven else None
+        own = head.loss.kinked or (head.weights is not None and head.weights.by_label)
+        self._plain = PlainRefits(head) if own else None
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        self.scale = float(np.linalg.norm(np.linalg.norm(head.phi, axis=1))) + 1.0
+        self._counts = np.ones(head.n) if head.weights is None else head.weights.of(head, nothing)[:, 0]
+        self.scale = float(np.linalg.norm(self._counts * np.linalg.norm(head.phi, axis=1))) + 1.0
         size = head.k * head.m
         self.large = size >= LARGE and not head.uneven
         self._root: Node | None = None
         self.V0 = self._rooted(nothing) if self.large else self.newton(nothing, head.V[None])[0]
         self.step = max(1, AT_ONCE // max(head.n * head.k, size * head.k))
         self._kept: tuple[tuple[bytes, bytes], Node] | None = None
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether every refit is solved from the unchanged one: weights go by labels, or losses have kinks."""
+        return self._plain is not None
 
     def _rooted(self, nothing: Choices) -> Array:
         """The unchanged refit of a large head, with one Hessian where the weights in the file are near it."""
@@ -89,7 +96,7 @@ class Refitter:
         if choices.rows.shape[1] == 0:
             return V
         if self._plain is not None:
-            return self._plain.newton(choices, V, goal, check)
+            return self._plain.solve(choices, self.V0, goal, check)
         key = np.hstack([choices.rows[:, :-1], choices.codes[:, :-1]])
         starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]).any(axis=1)])
         with np.errstate(all="ignore"):
@@ -118,7 +125,7 @@ class Refitter:
         """
         V = np.repeat(self.V0[None], len(choices), axis=0)
         if self._plain is not None:
-            return self._plain.newton(choices, V, 0.0, check)
+            return self._plain.solve(choices, self.V0, 0.0, check)
         if self._root is None:
             self._root = self._centred(Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)), self.V0)
         T, W = np.zeros((len(V), self.V0.size, 1)), np.zeros((len(V), 1, 1))
@@ -197,6 +204,8 @@ class Refitter:
             new = np.flatnonzero((rows != NONE) & (codes != DELETED))
             if len(new) and head.codes is not None:
                 g[rows[new], new] = head.loss.guess_slopes(Z[rows[new], new], head.codes[codes[new]])
+        if head.weights is not None:
+            g *= self._counts[:, None, None]
         R = (head.phi.T @ g.reshape(head.n, B * k)).reshape(m, B, k).transpose(1, 2, 0)
         return np.asarray(R + self._mu(choices)[:, None, None] * self.ridge * V)
 
@@ -235,8 +244,8 @@ class Refitter:
         return np.asarray(self.head.phi[:, self._upper[0]] * self.head.phi[:, self._upper[1]])
 
     def _left(self, choices: Choices) -> Array:
-        """`(B, n)` 1 for a row that is left, 0 for a deleted one."""
-        left = np.ones((len(choices), self.head.n))
+        """`(B, n)` what a row counts that is left, 0 for a deleted one."""
+        left = np.repeat(self._counts[None], len(choices), axis=0)
         b, column = np.nonzero((choices.rows != NONE) & (choices.codes == DELETED))
         left[b, choices.rows[b, column]] = 0.0
         return left
@@ -297,8 +306,9 @@ class Refitter:
         phi, z = head.phi[last], node.Z[last]
         T = np.einsum("xaj,bj->bxa", node.inverse.reshape(k * m, k, m), phi, optimize=True)  # PΦ
         K = np.einsum("bcja,bj->bca", T.reshape(B, k, m, k), phi, optimize=True)
-        old = head.loss.guess_slopes(z, head.Y[last])
-        A = head.loss.guess_curvatures(z, head.Y[last])
+        count = self._counts[last]
+        old = head.loss.guess_slopes(z, head.Y[last]) * count[:, None]
+        A = head.loss.guess_curvatures(z, head.Y[last]) * count[:, None, None]
         eye = np.eye(k)
         kappa = np.linalg.solve((eye - A @ K).transpose(0, 2, 1), K.transpose(0, 2, 1)).transpose(0, 2, 1)
         stays = (code != DELETED)[:, None]
@@ -306,8 +316,8 @@ class Refitter:
         tau = np.zeros((B, k))
 
         def pull(t: Array) -> tuple[Array, Array]:
-            g = np.where(stays, head.loss.guess_slopes(z + t, new), 0.0)
-            return g, head.loss.guess_curvatures(z + t, new) * stays[..., None]
+            g = np.where(stays, head.loss.guess_slopes(z + t, new), 0.0) * count[:, None]
+            return g, head.loss.guess_curvatures(z + t, new) * (stays * count[:, None])[..., None]
 
         for _ in range(INNER):
             g, C = pull(tau)

@@ -24,7 +24,7 @@ from certify.theorems.jobs import AHEAD, Crew
 LEAVES = 1_000_000
 """Most refits."""
 
-STORED = 6_000_000
+STORED = 16_000_000
 """Most numbers that a certificate holds of them."""
 
 FEW = 3 * 10**7

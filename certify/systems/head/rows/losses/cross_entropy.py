@@ -17,9 +17,13 @@ def softmax(Z: Array) -> tuple[Array, float]:
     With `t_a = z_a − max z` rounded once, `e^(t_a)` has relative error `2u + u|t_a|`; the sum that of its terms,
     weighed by `s_b`, and ku; `|t|e^t ≤ 0.37` and `Σ_b e^(t_b) ≥ 1` bound `s_a|t_a|` and `Σ_b s_b|t_b|`.
     """
-    k = Z.shape[-1]
     e = exp(Z - Z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True), float(((2 * k + 10) * U + (k + 2) * UNDERFLOW) * RAISE)
+    return e / e.sum(axis=-1, keepdims=True), error_of(Z.shape[-1])
+
+
+def error_of(k: int) -> float:
+    """What every entry of a softmax of k outputs errs by."""
+    return float(((2 * k + 10) * U + (k + 2) * UNDERFLOW) * RAISE)
 
 
 class CrossEntropyHead(HeadLoss):
@@ -57,9 +61,9 @@ class CrossEntropyHead(HeadLoss):
 
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min s`, which moves by `e^(−2r)`: `vᵀ(diag(s) − ssᵀ)v = min_c Σ s_a(v_a − c)² ≥ (min s)|v|²` for `v ⊥ 1`."""
-        s, error = softmax(Z)
+        least = self.curvatures(slopes, (error_of(Z.shape[-1]) + 2 * U) * RAISE)
         shrink = exp(-2.0 * np.minimum(radius, 300.0) * RAISE) / RAISE
-        return np.asarray(np.where(radius < 300, np.maximum(s.min(axis=-1) - error, 0.0) * shrink / RAISE, 0.0))
+        return np.asarray(np.where(radius < 300, least * shrink / RAISE, 0.0))
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """`s − y`."""

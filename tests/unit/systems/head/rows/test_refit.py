@@ -183,6 +183,21 @@ def test_the_curvature_of_the_logistic_loss_is_not_known_infinitely_far_away():
     assert floor[0] == floor[2] == 0.0 < floor[1] < 0.25
 
 
+def test_the_curvature_of_a_softmax_is_below_its_least_probability_in_the_whole_ball():
+    loss, rng, near = HEAD_LOSSES["cross_entropy"], np.random.default_rng(20261203), 0
+    for _ in range(200):
+        k = int(rng.integers(2, 6))
+        Z, radius = rng.normal(size=(1, k)) * 10.0 ** rng.uniform(-2, 1.5), np.array([10.0 ** rng.uniform(-6, 1)])
+        g, _ = loss.slopes(Z, np.eye(k)[rng.integers(k)][None])
+        with ctx.workprec(200):  # all mass that one output can take from another moves there
+            e = [(arb(z) - arb(Z.max())).exp() for z in Z[0]]
+            least = min(e, key=lambda x: float(x.mid())) / sum(e, arb(0)) * (-2 * arb(radius[0])).exp()
+            found = arb(float(loss.floor(Z, radius, g)[0]))
+            assert not found > least
+            near += bool(found > 0.99 * least)
+    assert near > 50
+
+
 def test_a_row_on_which_its_refit_rests_alone_is_solved_all_the_same():
     head = drawn_head(np.random.default_rng(0), "squared", n=1, d=1, free=True, decay=1e-300)
     V = Refitter(head).solve(Choices(np.array([[0]]), np.array([[1 - head.label[0]]])))
