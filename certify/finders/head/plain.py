@@ -54,8 +54,7 @@ class PlainRefits:
             goal: a gradient of this length is small enough; 0: as small as rounding lets it be.
             check: called between steps; raises when the time is up.
         """
-        if self._inverse is None or self._inverse[0] is not start:
-            self._inverse = start, self.inverse(start)
+        self.inverse_at(start)
         V, slow = np.repeat(start[None], len(choices), axis=0), np.zeros(len(choices), dtype=bool)
         step = max(1, AT_ONCE // (4 * self.head.n * self.head.k))
         with np.errstate(all="ignore"):
@@ -152,6 +151,12 @@ class PlainRefits:
             return np.asarray(np.linalg.inv(self.hessians(self.gradients(V[None], *of)[1], *of)[0]))
         except np.linalg.LinAlgError:
             return np.full((V.size, V.size), np.nan)
+
+    def inverse_at(self, start: Array) -> Array:
+        """The same, kept for those weights."""
+        if self._inverse is None or self._inverse[0] is not start:
+            self._inverse = start, self.inverse(start)
+        return self._inverse[1]
 
     def chords(self, choices: Choices, V: Array, inverse: Array, turns: int) -> Array:
         """`(B, k, m)` weights after steps with one inverse for all; of each change the best ones that were met."""

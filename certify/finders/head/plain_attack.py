@@ -59,6 +59,7 @@ class _Search:
         self.refits = PlainRefits(head)
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
         self.V0 = self.refits.newton(nothing, head.V[None])
+        self.start = self.V0[0]
 
     def run(self) -> Proposed | None:
         """Every point in turn, from those with the smallest margins on; None if the time was up before the first."""
@@ -74,7 +75,7 @@ class _Search:
                 name = chosen.rows.tobytes() + chosen.codes.tobytes()
                 if not chosen.rows.size or name in sets:
                     break
-                V = self.refits.newton(chosen, V)
+                V = self.refits.solve(chosen, self.start)
                 sets[name] = (chosen.rows[0], chosen.codes[0], V[0])
                 now = chosen
         if not sets:
@@ -87,9 +88,12 @@ class _Search:
         head, change = self.head, self.change
         Y, c, mu = self.refits.terms(now)
         _, Z = self.refits.gradients(V, Y, c, mu)
-        H = self.refits.hessians(Z, Y, c, mu)[0]
-        e = _against(head, j, V[0])
-        u = np.linalg.solve(H, e.ravel()).reshape(head.k, head.m)
+        e = _against(head, j, V[0]).ravel()
+        if V is self.V0:  # all points share its inverse
+            u = self.refits.inverse_at(self.start) @ e
+        else:
+            u = np.linalg.solve(self.refits.hessians(Z, Y, c, mu)[0], e)
+        u = u.reshape(head.k, head.m)
         pull = head.phi @ u.T  # a slope more at row i lowers e·V by slope·pull
         weight = np.ones(head.n) if head.weights is None else head.weights.of(
             head, Choices(np.full((1, 0), NONE), np.full((1, 0), NONE)))[:, 0]
