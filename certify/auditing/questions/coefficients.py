@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from certify.auditing.questions.base import MOST, Asked, Claim, Options, Wanted, flips_of, of_head
+from certify.auditing.questions.base import Asked, Claim, Options, Wanted, of_head
 from certify.auditing.questions.counted import Counted
+from certify.auditing.shown.flipped import MOST, flips_of
 from certify.auditing.subject import LAYERS, Subject
 
 OWN = r"\b(coefficients?|signs?|slopes?)\b"
