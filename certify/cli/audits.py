@@ -49,7 +49,8 @@ STATUS: Final = {"certified": 0, "refuted": 3, "inconclusive": 4}
 Ask = Annotated[list[str], typer.Option(
     "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these rows', "
     "'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off', '1 row deleted and "
-    "1 label wrong'; several times for several (default: what is commonly asked).")]
+    "1 label wrong'; several times for several (default: what is commonly asked; with --rows, --prediction or "
+    "--groups what these name, and that alone).")]
 
 
 @app.command()
