@@ -124,9 +124,21 @@ def of_both(rows: Sequence[int], relabelled: Container[int], most: int | None = 
 
 def _named(rows: Sequence[int], most: int | None) -> str:
     """Some rows by their numbers, the first of many."""
-    more = 0 if most is None else max(len(rows) - most, 0)
-    named = ", ".join(map(str, rows[:most]))
-    return f"row{'s' if len(rows) > 1 else ''} {named}{f' and {more} more' if more else ''}"
+    return f"row{'s' if len(rows) > 1 else ''} {first(rows, len(rows) if most is None else most)}"
+
+
+def first(rows: Sequence[int], most: int) -> str:
+    """The first of many rows, and how many more there are, two at least: one more is named.
+
+    Args:
+        rows: by their numbers.
+        most: how many are named, but for one more.
+
+    >>> first((3, 17, 40), 2), first((3, 17, 40, 41), 2)
+    ('3, 17, 40', '3, 17 and 2 more')
+    """
+    more = len(rows) - most
+    return ", ".join(map(str, rows[:most])) + f" and {more} more" if more > 1 else ", ".join(map(str, rows))
 
 
 def _flipped_by(one: Prediction, both: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from certify.auditing.shown.both_kinds import RELABELLED
 from certify.auditing.shown.owners import Owners
-from certify.prove.rows_shown import of_both
+from certify.prove.rows_shown import first, of_both
 
 Claim = Mapping[str, Any]
 """A claim of a certificate, as an audit reads it."""
@@ -30,8 +30,7 @@ def already(claim: Claim) -> str:
     if not same:
         return ""
     who = "" if len(flips) == 1 else "all of them " if len(same) == len(flips) else f"{len(same)} of them "
-    more = f" and {len(same) - MOST} more" if len(same) > MOST else ""
-    named = f"row{'s' if len(same) > 1 else ''} {', '.join(map(str, same[:MOST]))}{more}"
+    named = f"row{'s' if len(same) > 1 else ''} {first(same, MOST)}"
     return f", {who}already when trained to the end on today's data ({named})"
 
 
@@ -42,9 +41,7 @@ def example(claim: Claim, owners: Owners | None = None) -> str:
     if not by:
         return ""
     flipped, rows = by[0]
-    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    them = f"training rows {', '.join(map(str, rows[:MOST]))}{more} together" if len(rows) > 1 else (
-        f"training row {rows[0]}")
+    them = f"training rows {first(rows, MOST)} together" if len(rows) > 1 else f"training row {rows[0]}"
     if owners is not None:
         them = owners.said(rows, MOST)
     elif RELABELLED in claim:

@@ -20,7 +20,7 @@ from certify.auditing.subject import Subject
 from certify.format.errors import EnclosureError
 from certify.format.quantities import PREDICTION_CHANGE, STABLE_PREDICTIONS, TOLERATED_CHANGES
 from certify.problem.fitting import outputs_of
-from certify.prove.rows_shown import of_both
+from certify.prove.rows_shown import first, of_both
 from certify.rigor.fp import Array
 
 STAYS, FLIPS, OPEN, ALREADY = "stays", "flips", "open", "flips already"
@@ -366,8 +366,7 @@ def named(rows: Sequence[int]) -> str:
     >>> named((3, 17)), named(tuple(range(10)))
     ('3, 17', '0, 1, 2, 3, 4, 5, 6, 7 and 2 more')
     """
-    more = len(rows) - NAMED
-    return ", ".join(map(str, rows[:NAMED])) + (f" and {more} more" if more > 0 else "")
+    return first(rows, NAMED)
 
 
 def named_groups(names: Sequence[str]) -> str:

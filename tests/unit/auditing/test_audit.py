@@ -238,7 +238,8 @@ def test_these_rows_are_named_by_number(fitted, files, capsys):
     gone = [0, 3, 4, 5]
     now = clone(model).fit(np.delete(X, gone, 0), np.delete(y, gone)).predict(points)
     stay = int((now == model.predict(points)).sum())
-    assert f"{stay} of 9 predictions proved to stay, when these 4 rows are left out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{stay} of 9 predictions proved to stay, when these 4 rows (0, 3 to 5) are left out" in said
     assert main([*asked(files, fitted, "-q", out="none"), "--ask", "these rows"]) == 4
 
 
