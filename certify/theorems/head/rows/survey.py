@@ -383,7 +383,8 @@ def vanishing(head: Head, change: Change) -> list[str]:
         return []
     left = np.bincount(head.label, minlength=len(head.codes))
     why = "balanced weights have no meaning" if balanced else "the free intercept has no finite minimum"
-    return [f"class {c} has {left[c]} rows, and without them {why}" for c in change.emptied(head)[:MENTIONED]]
+    return [f"class {head.called(c)} has {left[c]} rows, and without them {why}"
+            for c in change.emptied(head)[:MENTIONED]]
 
 
 def _method(name: str) -> Method:
