@@ -176,6 +176,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     again = (searched or not attacked) and (not tried or budget.left() > 0)  # it had a share of the time at first
     if again and (todo := known & ~found.flipped & (status == OPEN)).any():
         searched, tried = search.last(todo, budget), tried + 1
+    reasons += search.reasons
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
