@@ -217,13 +217,13 @@ def advice(found: Survey, head: Head, change: Change) -> str:
     if not found.tried and head.codes is not None and change.emptied(head):
         noun = "groups" if isinstance(change, GroupChange) else "rows"
         return f"no method applies where a label may lose all its rows; give so few {noun} that every label keeps some"
-    helps = remedy(found.tried, found.cut, found.more, found.fewer, change.smaller)
+    helps = remedy(found.tried, found.cut, found.more, found.fewer, change.smaller, found.near)
     if any(INEXACT in line for line in found.reasons):
         helps = f"{LAYERS}; else: {helps if found.cut else helps.partition('; ')[2]}"
     return helps
 
 
-def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0, smaller: str = SMALLER) -> str:
+def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0, smaller: str = SMALLER, near: str = "") -> str:
     """What would decide more: time only where it was up before a method had ended.
 
     Args:
@@ -232,6 +232,7 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0, smaller: str =
         more: what more time would do, where no method that proves was stopped.
         fewer: a count of which all choices are looked at; 0: none is known.
         smaller: what asks for fewer changes at once, in words; "": none are fewer.
+        near: what a method that was stopped needs, in words; "": nobody knows.
 
     >>> remedy(2, True)
     "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
@@ -246,6 +247,6 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0, smaller: str =
     ended = "every method that applies ended before the time was up" if tried else "no method applies"
     ways = [f"{smaller}{known}"] if smaller else []
     if cut and not more:
-        ended, ways = "a method's share of the time was up", ["more time", *ways]
+        ended, ways = f"a method's share of the time was up{f' ({near})' if near else ''}", ["more time", *ways]
     give = f"give {', '.join(ways)}, or " if ways else ""
     return f"{more if cut and more else ended}; {give}train with more weight decay"

@@ -304,6 +304,23 @@ def test_more_time_is_advised_where_a_stopped_method_may_use_it(monkeypatch, pat
     assert ("there were 30 s, and" in words) == (needed == 301.0)  # somebody may give that
 
 
+@pytest.mark.parametrize(("needed", "said"), [
+    (31.0, "a tree over the rows that pull most needs about 31 s, and there were 30 s"),
+    (299.0, "a tree over the rows that pull most needs about 5 min, and there were 30 s"), (29.0, ""), (0.0, "")])
+def test_how_near_the_time_was_to_what_a_method_needs_is_said(needed, said, monkeypatch):
+    """One that needs 31 s and had 30 proved nothing, and nobody learned that a second was missing."""
+    head = drawn_head(np.random.default_rng(5), "cross_entropy", n=16, apart=4.0, decay=1.0)
+    nothing = Part("softmax_tree", np.zeros(len(head.points), dtype=bool), late=True)
+    monkeypatch.setattr(SoftmaxTree, "prove", lambda *_: nothing)
+    monkeypatch.setattr(SoftmaxTree, "least", lambda *_: needed)
+    change = any_rows(head, 2, True)
+    found = survey(head, change, 30.0, methods=("softmax_tree",))
+    assert found.undecided.any() and found.near == said
+    line = _reason(found, head, change)
+    assert "give more time" in line and "needs about" in line if said else "needs about" not in line
+    assert f"the time was up{f' ({said})' if said else ''}; give" in line
+
+
 def test_no_time_is_missed_by_methods_that_do_not_apply():
     head = drawn_head(np.random.default_rng(3), "cross_entropy", n=14, decay=0.1)
     found = survey(head, any_rows(head, 3, True), 1e-9)
