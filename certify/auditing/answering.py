@@ -19,6 +19,7 @@ from certify.auditing.ranked.left_out import Ranking
 from certify.auditing.ranked.named import named
 from certify.auditing.shown.after import labels_after
 from certify.auditing.shown.alarm import astray
+from certify.auditing.shown.both_kinds import told_apart
 from certify.auditing.shown.headline import ALONE, settled
 from certify.auditing.shown.held import held
 from certify.auditing.shown.predictions import Column, column
@@ -176,7 +177,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     text = _spec_text(sentence, tables, asked, _bounds(proved))
     final, claims = _held(audit, proved, folder, text)
     announce(spec := {folder / SPEC: text.encode()})
-    certificate = write(final, claims, environment, folder, spec)
+    certificate = told_apart(write(final, claims, environment, folder, spec), proved.arrays)
     answers = [_answer(subject, question, options, wanted, claim, _bounds(proved)[wanted.quantity], folder)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
     answers = _with_ranking(subject, question, options, ranked, certificate, answers, folder)
@@ -269,9 +270,8 @@ def _alone(subject: Subject, question: Question, options: Options, ends: tuple[f
         rows: member `ranking`.
     """
     low, high = ends or (None, math.inf)
-    return Answer(question.sentence(subject, options), question.slug, ALONE, low,
-                  high if math.isfinite(high) else None, "",
-                  str(Verdict.INCONCLUSIVE if reason else Verdict.CERTIFIED), sentence, reason, (), 0, False, 0.0,
+    return Answer(question.sentence(subject, options), question.slug, ALONE, low, high if math.isfinite(high) else None,
+                  "", str(Verdict.INCONCLUSIVE if reason else Verdict.CERTIFIED), sentence, reason, (), 0, False, 0.0,
                   folder, rows, False)
 
 

@@ -11,16 +11,17 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from certify.auditing.facts import data_facts, guessed, of_target
+from certify.auditing.facts import data_facts, guessed, of_file, of_target
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.shown.given import Given
 from certify.auditing.store import shown_by, stored
 from certify.auditing.subject import Subject, threshold_notes, threshold_of
 from certify.auditing.told import Told, of_owner, owners
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import called_otherwise, listed, missing
+from certify.inputs.formats.archive import Archive, called_otherwise, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.given import given_numbers
+from certify.inputs.numbers import require_finite
 from certify.inputs.sklearn.front import Front, bare, framed, needs_front
 from certify.inputs.sklearn.texts import of_texts, texts_in
 from certify.problem.problem import Problem
@@ -120,6 +121,7 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
                        aside=(told.groups, told.weights))
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
+    part = "column" if archive.table else "array"
 
     def there(name: str, option: str = "") -> str:
         if name not in archive.names and option:
@@ -136,24 +138,22 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
     targets = facts.targets if known is None else known.targets
     targets = targets if targets in archive.names else None
     y = None if targets is None else archive.read_words(targets)
-    weights = None
-    if told.weights is not None and known is None:
-        if told.weights == targets:
-            raise InputError(f"--weights {told.weights}", "it would be the targets too", "name these with --targets")
-        weights = given_numbers(archive.read(there(told.weights, "--weights")), told.weights)
-    groups = None
-    if told.groups is not None and known is None:
-        if told.groups in (targets, told.weights):
-            raise InputError(f"--groups {told.groups}", "it would be the targets or weights too",
-                             "name another column, or the targets with --targets")
-        groups = archive.read_written(there(told.groups, "--groups"))
+    if y is not None:
+        try:
+            _require_finite(y, f"{part} {targets!r} in {asked}")
+        except InputError as error:
+            raise of_target(error, targets, told.targets) from None
+    weights, groups = (None, None) if known is not None else _named_apart(archive, told, targets, asked, there)
     if not archive.table:
         array = told.features[0] if told.features else str(facts.features)
         if known is not None and known.array in archive.names:
             array = known.array
         if texts:
             return RawRows(texts_in(archive, (there(array),), asked), y, None, array, targets, weights, groups)
-        return RawRows(archive.read(there(array)), y, None, array, targets, weights, groups, front=front)
+        X = archive.read(there(array))
+        if front is None:
+            _require_finite(X, f"array {array!r} in {asked}")
+        return RawRows(X, y, None, array, targets, weights, groups, front=front)
     columns = told.features or facts.features if known is None or known.names is None else known.names
     columns = tuple(name for name in columns if name not in (targets, told.weights, told.groups))
     if texts:
@@ -165,10 +165,47 @@ def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None, fr
             front.require(X, asked)
         return RawRows(X, y, columns, "", targets, weights, groups, front=front)
     try:
-        X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+        found = [archive.read(there(name)) for name in columns]
     except InputError as error:
         raise of_owner(error, columns) from None
+    for name, column in zip(columns, found, strict=True):
+        _require_finite(column, f"column {name!r} in {asked}")
+    X = np.column_stack([np.asarray(column, dtype=np.float64) for column in found])
     return RawRows(X, y, columns, "", targets, weights, groups)
+
+
+def _named_apart(archive: Archive, told: Told, targets: str | None, asked: str, there: Callable[[str, str], str],
+                 ) -> tuple[Any, Any]:
+    """What rows counted in the training, and whose each row is, where options name them; else None.
+
+    Args:
+        archive: the training data.
+        told: the options.
+        targets: the name of the targets.
+        asked: how to name the file.
+        there: the name of an array or column, which is refused where it is not there.
+
+    Raises:
+        InputError: it is not there, is the targets too, or holds no finite numbers.
+    """
+    weights = groups = None
+    if told.weights is not None:
+        if told.weights == targets:
+            raise InputError(f"--weights {told.weights}", "it would be the targets too", "name these with --targets")
+        weights = given_numbers(archive.read(there(told.weights, "--weights")),
+                                f"{'column' if archive.table else 'array'} {told.weights!r} in {asked}")
+    if told.groups is not None:
+        if told.groups in (targets, told.weights):
+            raise InputError(f"--groups {told.groups}", "it would be the targets or weights too",
+                             "name another column, or the targets with --targets")
+        groups = archive.read_written(there(told.groups, "--groups"))
+    return weights, groups
+
+
+def _require_finite(array: Any, name: str) -> None:
+    """Refuse a NaN or an infinite number where it is read, as the file is known there; words are none."""
+    if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+        require_finite(array, name, "row")
 
 
 def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject | None:
@@ -195,14 +232,17 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
         try:
             problem, name, rows = door(model, rows, told, folder)
         except InputError as error:
-            raise of_target(error, rows.targets, told.targets) from None
+            raise of_target(of_file(error, f"data file {data.name}"), rows.targets, told.targets) from None
         if rows.weights is not None and problem.weights is None:
             problem = replace(problem, weights=SampleWeights(rows.weights))
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows, front, texts)
     inputs = [path for path in (model, data, evaluation) if path is not None]
-    subject = stored(problem, None if points is None else points.table, None if points is None else points.y, folder,
-                     name, inputs, rows.groups,
-                     tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning))))
+    said = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
+    try:
+        subject = stored(problem, None if points is None else points.table, None if points is None else points.y,
+                         folder, name, inputs, rows.groups, said)
+    except InputError as error:
+        raise error if evaluation is None else of_file(error, f"evaluation file {evaluation.name}", "X_eval") from None
     made = texts or getattr(problem.prepare, "of_rows", problem.prepare is not None)  # no columns
     if rows.names is not None and subject.names is None and front is None and not made:
         subject = replace(subject, names=rows.names)

@@ -172,6 +172,23 @@ def of_target(error: InputError, targets: str | None, said: str | None) -> Input
                       f"{error.remedy}, or name another column with --targets NAME")
 
 
+def of_file(error: InputError, file: str, name: str = "X") -> InputError:
+    """The error, which says of which file it is where it is about the features.
+
+    Args:
+        error: about anything.
+        file: in words.
+        name: of the features where they are no file.
+
+    >>> print(of_file(InputError("X, row 3", "7 columns", "give 4"), "data file d.npz"))
+    X in data file d.npz, row 3: 7 columns; give 4
+    >>> print(of_file(InputError("X_eval", "no rows", "give some"), "evaluation file e.npz", "X_eval"))
+    X in evaluation file e.npz: no rows; give some
+    """
+    own = re.match(rf"{name}\b", error.asked)
+    return error if own is None else InputError(f"X in {file}{error.asked[own.end():]}", error.found, error.remedy)
+
+
 def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:
     """Which of the losses take such targets.
 

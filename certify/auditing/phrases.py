@@ -65,6 +65,8 @@ OF_ONE: Final = (rf"\bthis (?:{LIVING})(?:['’]?s)?(?: (?:prediction|decision|l
 """The one evaluation row that `--prediction` names, as people call it."""
 OF_COLUMNS: Final = r"\b(?:in|off|by|nois[ey]|noisy|errors?|signs?|coefficients?|slopes?)\b|±"
 """What stands in phrases that may name a column."""
+OF_THEIR_OWN: Final = frozenset({"rows", "prediction", "groups"})
+"""Options that name what no common question is about: one asks its question, beside those of other options, alone."""
 OF_OPTIONS: Final = MappingProxyType({
     "delete": ("rows that are left out", "rows deleted"), "relabel": ("wrong labels", "labels wrong"),
     "rows": ("these rows", "these rows"), "prediction": ("one prediction", "which rows matter"),
@@ -117,7 +119,7 @@ def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
 
     Args:
         phrases: e.g. ``"5 rows deleted"``, ``"noise in age"``; none: what an audit asks unasked, first what was asked
-            by an option.
+            by an option; and that alone where an option names what only a question of its own is about.
         options: what else was said.
         known: reads what the columns of the data are called.
 
@@ -132,6 +134,8 @@ def asked_for(phrases: Sequence[str], options: Options, known: Known = unnamed,
     """
     if not phrases:
         unprompted = [question for question in QUESTIONS if question.unprompted(options)]
+        if OF_THEIR_OWN & options.said:
+            return tuple(question for question in unprompted if question.demanded(options)), options
         return tuple(sorted(unprompted, key=lambda question: not question.demanded(options))), options
     said, options = options, replace(options, named=True)
     found: list[Question] = []

@@ -44,13 +44,13 @@ def audit(
         y_eval: their labels in the words of y, so that those that are *right* and stay are counted too.
         delete, relabel: how many rows are left out, or have another label; ``"1%"``: no more than that share; None: 1.
         rows: these rows are left out, all at once.
-        prediction: number of one of the rows to predict: which training rows matter most to it, and whether one of
-            them alone flips it.
+        prediction: number of a row to predict: which training rows matter most to it, and whether one alone flips it.
         noise: by feature, name or number, the amount by which it may be off in every row.
         level: the training loss that noise must not exceed; None: a tenth above today's, or as far above it as a
             hundredth of the loss of a constant prediction, where that is more.
         targets_off: every training target may be off by so much, or by ``"2%"`` of itself; the squared loss alone.
-        ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
+        ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked;
+            where `rows`, `prediction` or `groups` are given, what these name alone.
         groups: `(n,)` whose each training row is, user or source: which predictions stay is asked of any of these
             left out with all their rows, of how many says ``ask="3 users deleted"``.
         seconds: for each question; with less of it fewer predictions are decided, and none wrongly.

@@ -49,7 +49,8 @@ STATUS: Final = {"certified": 0, "refuted": 3, "inconclusive": 4}
 Ask = Annotated[list[str], typer.Option(
     "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these rows', "
     "'how far from changing', 'how many labels wrong', 'signs of coefficients', 'targets off', '1 row deleted and "
-    "1 label wrong'; several times for several (default: what is commonly asked).")]
+    "1 label wrong'; several times for several (default: what is commonly asked; with --rows, --prediction or "
+    "--groups what these name, and that alone).")]
 
 
 @app.command()
@@ -80,8 +81,8 @@ def audit(
         "--delete", metavar="K", help="Rows that are left out, or 1% (default: 1).")] = None,
     relabel: Annotated[str | None, typer.Option(
         "--relabel", metavar="K", help="Labels that are wrong, or 1% (default: 1).")] = None,
-    rows: Annotated[
-        str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
+    rows: Annotated[str | None, typer.Option(
+        "--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49 (49 is left out too).")] = None,
     prediction: Annotated[int | None, typer.Option(
         "--prediction", parser=whole, metavar="NUMBER", help="Which rows matter most to this row of --eval, from 0.",
     )] = None,

@@ -55,18 +55,32 @@ def exact_float64(array: np.ndarray[Any, Any], name: str, out: np.ndarray[Any, n
     else:
         result = out
         result[...] = array
-    finite = np.isfinite(result)
+    require_finite(result, name)
+    if out is None:
+        result.flags.writeable = False
+    return result
+
+
+def require_finite(array: np.ndarray[Any, Any], name: str, one: str = "entry") -> None:
+    """Refuse floats of which one is a NaN or infinite.
+
+    Args:
+        array: real numbers.
+        name: what to call the array in messages.
+        one: what an entry of a list is called.
+
+    Raises:
+        InputError: says where the first is, and how many others there are.
+    """
+    finite = np.isfinite(array)
     if not finite.all():
         index = first_index(~finite)
         more = int((~finite).sum()) - 1
         others = f" (and {more} more)" if more else ""
         raise InputError(
-            f"{name}, {place(index)}", f"{float(result[index])}{others}",
+            f"{name}, {place(index).replace('entry', one)}", f"{float(array[index])}{others}",
             "correct it, or leave it out: only finite numbers can be certified",
         )
-    if out is None:
-        result.flags.writeable = False
-    return result
 
 
 def first_index(mask: np.ndarray[Any, Any]) -> tuple[int, ...]:

@@ -45,6 +45,19 @@ def numbered(classes: Sequence[Any], y: Any, name: str) -> Whole | None:
     return found
 
 
+def turned(rows: Sequence[int], targets: Sequence[Sequence[float]] | None) -> tuple[int, ...]:
+    """The rows of a change that get another label; the others are left out.
+
+    Args:
+        rows: those that change.
+        targets: what their targets become, NaN where a row is left out; None: all are.
+
+    >>> turned((3, 17), ((float("nan"),), (1.0,))), turned((3, 17), None)
+    ((17,), ())
+    """
+    return tuple(row for row, y in zip(rows, targets or (), strict=False) if not np.isnan(y).any())
+
+
 def relabelled_as(classes: Sequence[Any] | None, head: Head, codes: Whole) -> tuple[Any, ...] | None:
     """What y calls the labels of codes, None where a row is deleted."""
     if classes is None or head.codes is None or len(head.codes) != len(classes):

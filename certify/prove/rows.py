@@ -20,7 +20,7 @@ from certify.problem.progress import Progress, told, warn
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.changed.group_labels import named
 from certify.prove.changed.lost import tell_of_lost
-from certify.prove.label_words import relabelled_as, worded
+from certify.prove.label_words import relabelled_as, turned, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new, labelled, require_penalty, tell_of_classes
 from certify.prove.rows_shown import FLIPS, LABEL, STAYS, UNDECIDED, Prediction, as_frame, as_html, called, drawn
 from certify.rigor.environment import require_sound
@@ -238,7 +238,8 @@ class StablePredictions:
             witness, stays = self.witness(i), bool(self.survey.proved[i])
             status = STAYS if stays else UNDECIDED if witness is None else FLIPS
             rows, groups = ((), ()) if stays or witness is None else (witness.rows, witness.groups)
-            found.append(Prediction(i, worded(self.classes, label), margin, status, rows, groups))
+            found.append(Prediction(i, worded(self.classes, label), margin, status, rows, groups,
+                                    () if stays or witness is None else turned(witness.rows, witness.targets)))
         return found
 
 

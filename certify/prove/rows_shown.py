@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
@@ -12,6 +12,8 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.prove.changed.axes import new_axes
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.head import Head
 
 STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
@@ -35,6 +37,7 @@ class Prediction:
         status: ``"stays"``, ``"undecided"`` or ``"flips"``.
         changed: training rows whose change flips it.
         groups: names of the groups that these are of, where groups were given.
+        relabelled: those of `changed` that get another label; the others are left out.
     """
 
     row: int
@@ -43,10 +46,16 @@ class Prediction:
     status: str
     changed: tuple[int, ...]
     groups: tuple[Any, ...] = ()
+    relabelled: tuple[int, ...] = ()
 
 
 class Found(Protocol):
     """What is shown: :class:`certify.prove.rows.StablePredictions`."""
+
+    @property
+    def change(self) -> Change:
+        """What may happen to the rows."""
+        ...
 
     @property
     def already(self) -> Any:
@@ -78,6 +87,7 @@ def as_html(found: Found, what: str = LABEL) -> str:
         what: is compared of a prediction, as :func:`called` says.
     """
     every, already = found.rows(), set(found.already.tolist())
+    both = isinstance(found.change, BothChange)
     title = repr(found).partition("(")[2].rstrip(")")
     left = sorted((one for one in every if one.status != STAYS), key=lambda one: (one.status != FLIPS, one.row))
     bar = "".join(
@@ -86,7 +96,7 @@ def as_html(found: Found, what: str = LABEL) -> str:
         for status, size in _counts(every) if size)
     lines = "".join(
         f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
-        f"<td>{NO_CHANGE if one.row in already else _flipped_by(one)}</td></tr>"
+        f"<td>{NO_CHANGE if one.row in already else _flipped_by(one, both)}</td></tr>"
         for one in left[:SHOWN])
     head = "".join(f"<th>{word}</th>" for word in ("row", what, "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
@@ -94,8 +104,47 @@ def as_html(found: Found, what: str = LABEL) -> str:
     return f'<div><p>{title}</p><div style="display:flex;max-width:40em;height:12px">{bar}</div>{table}</div>'
 
 
-def _flipped_by(one: Prediction) -> str:
-    """Training rows, or the groups of them, as HTML."""
+def of_both(rows: Sequence[int], relabelled: Container[int], most: int | None = None) -> str:
+    """The training rows of a change that may leave rows out and give others another label: what becomes of which.
+
+    Args:
+        rows: those that change.
+        relabelled: among them those that get another label; the others are left out.
+        most: how many of either are named; None: all.
+
+    >>> of_both((3, 17, 40), {17}), of_both((17,), {17}), of_both((3, 17), ())
+    ('rows 3, 40 deleted and row 17 relabelled', 'row 17 relabelled', 'rows 3, 17 deleted')
+    >>> of_both(range(9), {8}, 2)
+    'rows 0, 1 and 6 more deleted and row 8 relabelled'
+    """
+    parts = (([row for row in rows if row not in relabelled], "deleted"),
+             ([row for row in rows if row in relabelled], "relabelled"))
+    return " and ".join(f"{_named(some, most)} {what}" for some, what in parts if some)
+
+
+def _named(rows: Sequence[int], most: int | None) -> str:
+    """Some rows by their numbers, the first of many."""
+    return f"row{'s' if len(rows) > 1 else ''} {first(rows, len(rows) if most is None else most)}"
+
+
+def first(rows: Sequence[int], most: int) -> str:
+    """The first of many rows, and how many more there are, two at least: one more is named.
+
+    Args:
+        rows: by their numbers.
+        most: how many are named, but for one more.
+
+    >>> first((3, 17, 40), 2), first((3, 17, 40, 41), 2)
+    ('3, 17, 40', '3, 17 and 2 more')
+    """
+    more = len(rows) - most
+    return ", ".join(map(str, rows[:most])) + f" and {more} more" if more > 1 else ", ".join(map(str, rows))
+
+
+def _flipped_by(one: Prediction, both: bool) -> str:
+    """Training rows, or the groups of them, as HTML; what becomes of which, where both kinds of change may be."""
+    if both and one.changed:
+        return escape(of_both(one.changed, one.relabelled))
     said = ", ".join(map(str, one.groups or one.changed))
     return escape(f"of {said}" if one.groups else said)
 
@@ -118,6 +167,8 @@ def as_frame(found: Found, what: str = LABEL) -> Any:
     members: dict[str, list[Any]] = {what if name == LABEL else name:
                                      [getattr(one, name) for one in every]
                                      for name in (LABEL, "margin", "status", "changed")}
+    if isinstance(found.change, BothChange):
+        members["relabelled"] = [one.relabelled for one in every]
     if any(one.groups for one in every):
         members["groups"] = [one.groups for one in every]
     return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))

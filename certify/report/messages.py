@@ -203,7 +203,7 @@ def _far_head(certificate: Json) -> str:
     if share is None or not beside_minimum(certificate):
         return ""
     on = "train the last layer on" if "graph" in certificate["problem"] else "`certify polish SPEC` trains on to it"
-    known = certificate["problem"].get("row_weights") is not None
+    known = any(certificate["problem"].get(weights) is not None for weights in ("row_weights", "class_weight"))
     if share <= ANOTHER:
         loss = certificate["problem"].get("loss")
         solved = loss is not None and Loss(loss).least_squares

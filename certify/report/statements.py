@@ -235,6 +235,7 @@ class Changed:
             was not asked to show rows.
         accuracy: how many labels are right and stay so, in a sentence; empty likewise.
         called: what the evaluation rows are called.
+        both: whether rows may be left out or get another label, so that a row alone does not say which.
     """
 
     stay: int
@@ -247,7 +248,7 @@ class Changed:
     predictions: tuple[Predicted, ...] = ()
     accuracy: Phrase = ()
     called: Called = Called()
-
+    both: bool = False
 
     def listed(self, most: int) -> tuple[Listed, ...]:
         """The first evaluation rows with what becomes of them: those that flip, the undecided, those that stay.

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from certify.auditing.questions.thresholds import Threshold
 from certify.auditing.ranked.left_out import Ranking
+from certify.auditing.shown.flipped import already, example
 from certify.auditing.shown.owners import Owners
 from certify.auditing.subject import START, Subject
 from certify.format.digits import at_least, at_most
@@ -24,9 +25,6 @@ from certify.prove.changed.shares import Share
 
 Claim = Mapping[str, Any]
 """A claim of a certificate."""
-
-MOST: Final = 6
-"""Training rows, or groups of them, that are named in a sentence."""
 
 SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
@@ -320,7 +318,7 @@ def stay(subject: Subject, claim: Claim, change: str, owners: Owners | None = No
     flipped, N = subject.points - high, subject.points
     parts = [f"{low} of {N} {rows_word(subject, N)} proved to stay, {change}"]
     if flipped:
-        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_already(claim)}{_example(claim, owners)}")
+        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{already(claim)}{example(claim, owners)}")
     parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
     return "; ".join(parts)
 
@@ -355,42 +353,6 @@ def _weights(subject: Subject, claim: Claim, change: str) -> str:
 
 def _reached(low: float | None) -> str:
     return f"; {at_least(low, 4)} is reached" if low else ""
-
-
-def flips_of(claim: Claim) -> list[tuple[int, list[int]]]:
-    """Flipped predictions, each with the training rows whose change flips it; with none: no row need change."""
-    flipped, changed = claim["witness"].get("flipped") or [], claim["witness"].get("changed") or []
-    width = len(changed) // max(len(flipped), 1)  # as many numbers a prediction, filled up with -1
-    return [(j, [row for row in changed[a * width : (a + 1) * width] if row >= 0]) for a, j in enumerate(flipped)]
-
-
-def _already(claim: Claim) -> str:
-    """Of how many flipped predictions the exact minimum of today's data gives another label; "" where of none."""
-    flips = flips_of(claim)
-    same = [j for j, rows in flips if not rows]
-    if not same:
-        return ""
-    who = "" if len(flips) == 1 else "all of them " if len(same) == len(flips) else f"{len(same)} of them "
-    more = f" and {len(same) - MOST} more" if len(same) > MOST else ""
-    named = f"row{'s' if len(same) > 1 else ''} {', '.join(map(str, same[:MOST]))}{more}"
-    return f", {who}already when trained to the end on today's data ({named})"
-
-
-def _example(claim: Claim, owners: Owners | None = None) -> str:
-    """One prediction that changed rows flip, with these; "" where none does."""
-    flips = flips_of(claim)
-    by = [(j, rows) for j, rows in flips if rows]
-    if not by:
-        return ""
-    flipped, rows = by[0]
-    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    them = f"training rows {', '.join(map(str, rows[:MOST]))}{more} together" if len(rows) > 1 else (
-        f"training row {rows[0]}")
-    if owners is not None:
-        them = owners.said(rows, MOST)
-    if len(by) < len(flips):
-        return f", {len(by)} when rows change (row {flipped} by {them})"
-    return f" (row {flipped} by {them})"
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from certify.auditing.questions.base import MOST, Asked, Claim, Options, Wanted, flips_of, of_head
+from certify.auditing.questions.base import Asked, Claim, Options, Wanted, of_head
 from certify.auditing.questions.counted import Counted
+from certify.auditing.shown.flipped import MOST, flips_of
 from certify.auditing.subject import LAYERS, Subject
+from certify.prove.rows_shown import first
 
 OWN = r"\b(coefficients?|signs?|slopes?)\b"
 OTHER = r"\b(noise|noisy|error|errors)\b"
@@ -96,8 +98,7 @@ def _named(subject: Subject, flipped: Sequence[tuple[int, Sequence[int]]]) -> st
 def _without(rows: Sequence[int]) -> str:
     if not rows:
         return " (already at today's exact minimum)"
-    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    return f" (without row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:MOST]))}{more})"
+    return f" (without row{'s' if len(rows) > 1 else ''} {first(rows, MOST)})"
 
 
 def _rows(count: int) -> str:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Final
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows, wanted
 from certify.auditing.shown.units import unit
 from certify.auditing.subject import Subject
 from certify.format.errors import InputError
+
+SHORTEST: Final = 3
+"""Rows from which on a range is named by its ends."""
+
+RANGES: Final = 8
+"""Rows and ranges that are named in a sentence."""
 
 
 class TheseRows(Question):
@@ -83,6 +90,22 @@ class TheseRows(Question):
 
 
 def _these(rows: tuple[int, ...]) -> str:
+    """The rows by their numbers, those of a range by its ends, with the verb.
+
+    >>> _these((405, 399, 400)), _these((3, 5)), _these((7,))
+    ('these 3 rows (399, 400, 405) are', 'these 2 rows (3, 5) are', 'row 7 is')
+    >>> _these((3, *range(399, 406)))
+    'these 8 rows (3, 399 to 405) are'
+    """
     if len(rows) == 1:
         return f"row {rows[0]} is"
-    return f"these {len(rows)} rows are"
+    runs: list[list[int]] = []
+    for row in sorted(set(rows)):
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    parts = [part for run in runs for part in (map(str, run) if len(run) < SHORTEST else [f"{run[0]} to {run[-1]}"])]
+    more = len(parts) - RANGES
+    named = ", ".join(parts[:RANGES]) + " and others" if more > 1 else ", ".join(parts)
+    return f"these {len(set(rows))} rows ({named}) are"

@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from certify.auditing.shown.both_kinds import RELABELLED
 from certify.auditing.shown.owners import Owners, grouped, short
 from certify.auditing.subject import Subject
 from certify.format.errors import EnclosureError
 from certify.format.quantities import PREDICTION_CHANGE, STABLE_PREDICTIONS, TOLERATED_CHANGES
 from certify.problem.fitting import outputs_of
+from certify.prove.rows_shown import first, of_both
 from certify.rigor.fp import Array
 
 STAYS, FLIPS, OPEN, ALREADY = "stays", "flips", "open", "flips already"
@@ -58,6 +60,8 @@ class Cell:
             the model is trained to its end on today's data.
         groups: what the groups are called whose rows these are, where whole groups change.
         label: of a prediction that flips, the label that it then has; "": it is not known, or the other of two.
+        relabelled: those of `rows` that get another label, where the change may leave others out; None: it is of one
+            kind.
     """
 
     word: str
@@ -66,6 +70,12 @@ class Cell:
     rows: tuple[int, ...] = ()
     groups: tuple[str, ...] = ()
     label: str = ""
+    relabelled: frozenset[int] | None = None
+
+    @property
+    def causes(self) -> str:
+        """The training rows whose change flips it, the first of many; what becomes of which, where it may be either."""
+        return named(self.rows) if self.relabelled is None else of_both(self.rows, self.relabelled, NAMED)
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,11 @@ class Column:
     def flips(self) -> bool:
         """Whether a prediction flips."""
         return any(cell.word in (FLIPS, ALREADY) for cell in self.cells)
+
+    @property
+    def both(self) -> bool:
+        """Whether it is said which rows are left out, and which get another label."""
+        return any(cell.relabelled is not None for cell in self.cells)
 
     @property
     def names_labels(self) -> bool:
@@ -175,7 +190,9 @@ def _fates(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, 
     fresh = problem.get("fresh") is not None  # rows join then, which are no training rows
     words = [(FLIPS if by[point] or fresh else ALREADY) if point in by else OPEN if point in undecided else STAYS
              for point in range(points)]
-    return tuple(Cell(word, RANKS[word], rows=by.get(point, ())) for point, word in enumerate(words))
+    other = claim.get(RELABELLED, {})
+    return tuple(Cell(word, RANKS[word], rows=by.get(point, ()), relabelled=other.get(point))
+                 for point, word in enumerate(words))
 
 
 def _ends(claim: Mapping[str, Any], problem: Mapping[str, Any]) -> tuple[Cell, ...] | None:
@@ -319,7 +336,8 @@ class Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         heads = [part for one in self.columns for part in _with_rows(
-            one, one.heading, f"{one.heading}: label then", f"{one.heading}: groups", f"{one.heading}: training rows")]
+            one, one.heading, f"{one.heading}: label then", f"{one.heading}: groups", f"{one.heading}: training rows",
+            f"{one.heading}: training rows with a wrong label")]
         labelled = self.today.labelled
         known = ["prediction", "label today", "output today", "margin today"] if labelled else [
             "prediction", "output today"]
@@ -327,17 +345,19 @@ class Table:
         for line in sorted(self.lines, key=lambda line: line.row):
             told = [part for one, cell in zip(self.columns, line.cells, strict=True)
                     for part in _with_rows(one, cell.word, _guarded(cell.label), _guarded("; ".join(cell.groups)),
-                                            " ".join(map(str, cell.rows)))]
+                                            " ".join(map(str, cell.rows)),
+                                            " ".join(map(str, sorted(cell.relabelled or ()))))]
             writer.writerow([line.row, _guarded(line.label), repr(line.output), repr(line.margin), *told] if labelled
                             else [line.row, repr(line.output), *told])
         return text.getvalue()
 
 
-def _with_rows(column: Column, word: str, label: str, groups: str, rows: str) -> tuple[str, ...]:
+def _with_rows(column: Column, word: str, label: str, groups: str, rows: str, wrong: str) -> tuple[str, ...]:
     """What stands of a column in a line: where some prediction flips the label it then has, groups and rows too."""
     if not column.flips:
         return (word,)
-    return (word, *((label,) if column.names_labels else ()), *((groups,) if column.grouped else ()), rows)
+    return (word, *((label,) if column.names_labels else ()), *((groups,) if column.grouped else ()), rows,
+            *((wrong,) if column.both else ()))
 
 
 def named(rows: Sequence[int]) -> str:
@@ -346,8 +366,7 @@ def named(rows: Sequence[int]) -> str:
     >>> named((3, 17)), named(tuple(range(10)))
     ('3, 17', '0, 1, 2, 3, 4, 5, 6, 7 and 2 more')
     """
-    more = len(rows) - NAMED
-    return ", ".join(map(str, rows[:NAMED])) + (f" and {more} more" if more > 0 else "")
+    return first(rows, NAMED)
 
 
 def named_groups(names: Sequence[str]) -> str:

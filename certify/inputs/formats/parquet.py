@@ -93,7 +93,7 @@ class ParquetArchive(Archive):
         where = f"column {name!r} in {self._asked}"
         try:
             # a dot in a name would be taken for a path within it
-            column = self._file.read().column(self._names.index(name))
+            column = self._file.read(use_threads=False).column(self._names.index(name))
             missing = column.is_null().to_numpy()
         except self._errors as error:
             raise InputError(where, f"damaged ({_line(error)})", "write it again") from None
@@ -104,7 +104,7 @@ class ParquetArchive(Archive):
     def read_fields(self, name: str) -> np.ndarray[Any, Any]:
         """The entries of a column: numbers, words, true and false, and None where one is missing."""
         try:
-            column = self._file.read().column(self._names.index(name))
+            column = self._file.read(use_threads=False).column(self._names.index(name))
             return np.array(column.to_pylist(), dtype=object)
         except self._errors as error:
             where = f"column {name!r} in {self._asked}"

@@ -144,7 +144,7 @@ def coefficients(
     with told(progress) as tell:
         found = ranges(head, change, A, Budget(seconds), tell)
     if isinstance(found, str):
-        raise InputError(kind, f"{count}, {found}", "give fewer rows")
+        raise InputError(kind, f"{count}, {found}", f"{'give' if count > 1 else 'fit to'} fewer rows")
     return Coefficients(kind, count, names, Ranges(A, head).at(head.V[None])[0][0], found.lower, found.upper,
                         found.reached_lower, found.reached_upper, found.lower_rows, found.upper_rows,
                         "" if found.bounded else _why(found, head, change, seconds))
@@ -194,7 +194,7 @@ def _why(found: BothEnds, head: Head, change: RowChange, seconds: float) -> str:
                 f"{Decimal(leaves[-1]):.1e} choices, of which {LEAVES:.0e} can be refitted; reached_lower and "
                 f"reached_upper are proved, each by the refit {how}"
                 + (f"; ask about {fewer} {'row' if fewer == 1 else 'rows'} or fewer" if fewer else ""))
-    return "trees did not bound them in the time: give more seconds, or fewer rows"
+    return f"trees did not bound them in the time: give more seconds{', or fewer rows' if change.count > 1 else ''}"
 
 
 def _functionals(head: Head, given: Any, problem: Problem, what: str) -> tuple[Array, tuple[str, ...]]:

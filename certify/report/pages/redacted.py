@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from certify.certificate.schema import Certificate, Claim, File, Hypothesis, Problem
 from certify.format.errors import SpecError
+from certify.systems.head.rows.head import quoted
 
 LEFT_OUT: Final = "[left out]"
 SHORTEST: Final = 2
@@ -83,6 +84,7 @@ def _names(opened: Certificate) -> Iterator[str]:
         if part is not None:
             yield part.by
     if problem.about is not None:
+        yield from map(quoted, problem.about.labels or ())  # as reasons have them: long ones are cut
         made = (problem.about.model, problem.about.data, problem.about.evaluation)
         yield from (problem.about.behind or "", *(one.name for one in made if one is not None))
 

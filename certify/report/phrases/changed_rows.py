@@ -101,6 +101,7 @@ def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
         often=_often(changes), count=problem.count or 1,
         predictions=() if data is None else data.predictions(claim.witness.array or "", flips, undecided),
         accuracy=() if data is None else _accuracy(data, flips, undecided), called=called(problem),
+        both=problem.relabelled is not None,
     )
 
 

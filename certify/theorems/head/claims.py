@@ -22,9 +22,7 @@ from certify.theorems.rule import Rule
 
 Seen = tuple[Moved, Predictions]
 
-SMALLER = "a smaller radius or a smaller count"
-DECAY = ", or train with more weight decay"
-NOTHING = f"no ball was found that the solution cannot leave within this budget: give {SMALLER}{DECAY}"
+NOTHING = "no ball was found that the solution cannot leave within this budget"
 
 
 class HeadRule(Rule[HeadPoint]):
@@ -114,10 +112,21 @@ class Labels(HeadRule):
             return self.stated(at, quantity, 0.0, float(len(at.problem.evaluation)), None, why)
         moved, most = max(seen, key=lambda pair: int(pair[1].stable.sum()))
         count, N = int(most.stable.sum()), len(most.stable)
-        smaller = SMALLER if Parameter(at.problem.parameter).sized else "a smaller count"
         reason = "" if count else (
-            f"no margin of a label is wider than what the outputs may change by: give {smaller}{DECAY}")
+            f"no margin of a label is wider than what the outputs may change by: {helps(at.problem)}")
         return self.stated(at, quantity, float(count), float(N), moved, joined(reason, why))
+
+
+def helps(problem: Problem) -> str:
+    """What would leave less to the change: only what may be smaller is named.
+
+    Args:
+        problem: whose change has a radius, a count, or both.
+    """
+    ways = [*(["a smaller radius"] if Parameter(problem.parameter).sized else []),
+            *(["a smaller count"] if (problem.count or 1) > 1 else [])]
+    give = f"give {' or '.join(ways)}, or " if ways else ""
+    return f"{give}train with more weight decay"
 
 
 def layer_at(at: HeadPoint) -> LastLayer:
@@ -138,7 +147,7 @@ def motion(at: HeadPoint) -> tuple[tuple[Moved, ...], str]:
             for theta in _SHARES.get(Loss(layer.loss), THETAS):
                 found.extend(enclose_motion(layer, at.change, (theta,), at.limits.check))
 
-        why = at.attempt("last layer", work) or ("" if found else NOTHING)
+        why = at.attempt("last layer", work) or ("" if found else f"{NOTHING}: {helps(at.problem)}")
         return tuple(sorted(found, key=lambda moved: moved.distance)), why
 
     return at.shared("motion", proved)

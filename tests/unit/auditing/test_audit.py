@@ -238,7 +238,8 @@ def test_these_rows_are_named_by_number(fitted, files, capsys):
     gone = [0, 3, 4, 5]
     now = clone(model).fit(np.delete(X, gone, 0), np.delete(y, gone)).predict(points)
     stay = int((now == model.predict(points)).sum())
-    assert f"{stay} of 9 predictions proved to stay, when these 4 rows are left out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{stay} of 9 predictions proved to stay, when these 4 rows (0, 3 to 5) are left out" in said
     assert main([*asked(files, fitted, "-q", out="none"), "--ask", "these rows"]) == 4
 
 
@@ -382,14 +383,14 @@ def test_predictions_that_are_others_on_todays_data_are_told_from_those_that_row
 
 
 def test_a_row_that_flips_is_named_with_the_training_rows_that_flip_it():
-    from certify.auditing.questions.base import _example
+    from certify.auditing.shown.flipped import example
 
-    assert _example({"witness": {"flipped": [7], "changed": [-1]}}) == ""
-    assert _example({"witness": {"flipped": [7, 8], "changed": [4, -1, 2, 3]}}) == " (row 7 by training row 4)"
+    assert example({"witness": {"flipped": [7], "changed": [-1]}}) == ""
+    assert example({"witness": {"flipped": [7, 8], "changed": [4, -1, 2, 3]}}) == " (row 7 by training row 4)"
     both = {"witness": {"flipped": [7, 8], "changed": [2, 3, 4, -1]}}
-    assert _example(both) == " (row 7 by training rows 2, 3 together)"
+    assert example(both) == " (row 7 by training rows 2, 3 together)"
     many = {"witness": {"flipped": [7], "changed": list(range(50))}}
-    assert _example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"
+    assert example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"
 
 
 def test_the_fields_of_an_answer_are_those_that_the_page_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -333,3 +334,28 @@ def test_an_open_answer_says_to_what_rows_matter(quantity, lower, said):
     subject = certify.audit(certify.from_sklearn(model, X, y), points, ask="rows deleted").subject
     claim = {"quantity": quantity, "lower": lower, "upper": None, "witness": {}}
     assert WhichRows().answer(subject, Options(), claim) == said
+
+
+def test_the_page_of_rows_is_there_where_the_guide_says_so(tmp_path: Path) -> None:
+    """Of rows that are ranked, and of no other question; of these another command shows the rows, as the guide says."""
+    rng = np.random.default_rng(4)
+    X, groups = rng.normal(size=(16, 2)), np.arange(16) % 5
+    y = X[:, 0] + 0.5 * rng.normal(size=16) > 0
+    linear = pytest.importorskip("sklearn.linear_model")
+    problem = certify.from_sklearn(linear.LogisticRegression(tol=1e-9).fit(X, y), X, y)
+    asked = {"rows-deleted": "rows deleted", "labels-wrong": "labels wrong", "these-rows": "these rows 3 and 5",
+             "how-far": "how far from changing", "coefficients": "signs of coefficients", "noise": "noise",
+             "which-rows": "which rows matter", "one-prediction": "which rows matter for prediction 2"}
+    for slug, words in asked.items():
+        folder = tmp_path / slug
+        certify.audit(problem, X[:4], ask=words, folder=folder, seconds=20)
+        assert (folder / "certificate.json").exists()
+        assert (folder / "rows.html").exists() == (slug in ("which-rows", "one-prediction")), slug
+    certify.audit(problem, X[:4], ask="1 user deleted", groups=groups, folder=tmp_path / "users", seconds=20)
+    assert not (tmp_path / "users" / "rows.html").exists()
+    guide = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert "that is of *which rows matter*, of `--prediction` too, `rows.html`" in guide
+    found = tmp_path / "labels-wrong"
+    assert main(["report", str(found / "certificate.json"), "--rows", "-o", str(found / "page.html")]) == 0
+    assert "training row" in (found / "page.html").read_text()
+    assert "labels wrong `certify report certificate.json --rows` shows" in guide

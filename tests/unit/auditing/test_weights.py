@@ -181,3 +181,21 @@ def test_a_ranking_says_that_rows_keep_the_weights_of_today(balanced: bool, tmp_
     certify.audit(certify.from_sklearn(model.fit(X, Y), X, Y), POINTS, ask="which rows matter", folder=tmp_path)
     page = (tmp_path / "audit.html").read_text("utf-8")
     assert f"left out by itself and the model trained again{' ' + KEEPS if balanced else ''};" in page
+
+
+@pytest.mark.parametrize(("tol", "begins"), [(0.05, "the one solution is proved only"), (3e-3, "the claims are about")])
+def test_a_caution_about_a_balanced_model_is_said_once(tol: float, begins: str, tmp_path: Path, capsys) -> None:
+    """Rows balanced anew and rows with today's weights are two questions about one model, and one caution holds."""
+    sio = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(40, 3)), np.array(["rare"] * 12 + ["usual"] * 28)
+    X[:, 0] += 1.5 * (y == "rare")
+    sio.dump(LogisticRegression(class_weight="balanced", tol=tol).fit(X, y), tmp_path / "m.skops")
+    np.savez(tmp_path / "t.npz", X=X, y=y)
+    assert main(["audit", str(tmp_path / "m.skops"), str(tmp_path / "t.npz"), "-o", str(tmp_path / "o")]) == 0
+    cautions = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"caution: {begins}")]
+    assert len(cautions) == 1 and "If rows carried weights" not in cautions[0]
+    page = (tmp_path / "o" / "audit.html").read_text()
+    assert page.count(f"{begins[0].upper()}{begins[1:]}") == 1

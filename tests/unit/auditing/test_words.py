@@ -15,6 +15,7 @@ from certify.auditing.questions.base import Options
 from certify.auditing.questions.counted import shared
 from certify.auditing.subject import is_code
 from certify.format.errors import InputError
+from certify.prove.changed.amounts import off_of
 from certify.prove.changed.shares import Share, rows_or_share, share
 
 
@@ -47,6 +48,25 @@ def test_one_prediction_is_asked_about_by_its_number(phrase):
     assert (question.slug, options.prediction, options.delete) == ("one-prediction", 13, 1)
     with pytest.raises(InputError, match="was named before"):
         asked_for([phrase], Options(prediction=12))
+
+
+@pytest.mark.parametrize(("given", "slugs"), [
+    ({"prediction": 3}, ["one-prediction"]), ({"rows": (3, 17)}, ["these-rows"]),
+    ({"groups": True}, ["groups-deleted"]),
+    ({"rows": (3,), "targets_off": off_of("2%", "")}, ["these-rows", "targets-off"]),
+    ({"prediction": 3, "groups": True}, ["one-prediction", "one-prediction-groups", "groups-deleted"]),
+    ({"rows": (3,), "delete": 5}, ["rows-deleted", "these-rows"]),
+    ({"rows": (3,), "given": frozenset({"relabel"})}, ["labels-wrong", "these-rows"]),
+    ({"prediction": 3, "noise": (("age", 1.0),)}, ["noise", "one-prediction"])])
+def test_what_options_name_that_no_common_question_is_about_is_asked_alone(given: dict, slugs: list[str]) -> None:
+    assert [question.slug for question in asked_for([], Options(**given))[0]] == slugs
+
+
+@pytest.mark.parametrize("given", [{}, {"delete": 5, "relabel": 3}, {"noise": (("age", 1.0),)}, {"level": 0.6},
+                                   {"given": frozenset({"delete"})}])
+def test_amounts_of_common_questions_leave_all_of_them(given: dict) -> None:
+    slugs = {question.slug for question in asked_for([], Options(**given))[0]}
+    assert slugs == {"rows-deleted", "labels-wrong", "noise", "which-rows"}
 
 
 def test_a_prediction_that_is_named_apart_is_the_one_that_is_meant():
@@ -245,7 +265,6 @@ def test_what_no_question_uses_is_refused(phrase: str, options: Options, option:
 
 
 @pytest.mark.parametrize(("options", "first"), [
-    (Options(prediction=3), "one-prediction"), (Options(rows=(1, 2)), "these-rows"),
     (Options(noise=((0, 0.1),)), "noise"), (Options(given=frozenset({"relabel"})), "labels-wrong"),
     (Options(), "rows-deleted")])
 def test_what_is_asked_by_an_option_comes_first(options: Options, first: str) -> None:

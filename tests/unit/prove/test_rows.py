@@ -60,7 +60,7 @@ def test_it_is_shown_in_one_line_and_as_a_table(found: StablePredictions) -> Non
 
 def test_a_page_of_many_rows_stays_short() -> None:
     every = [rows_shown.Prediction(i, 0, 0.5, "undecided", ()) for i in range(50)]
-    page = rows_shown.as_html(SimpleNamespace(already=np.arange(0), rows=lambda: every))
+    page = rows_shown.as_html(SimpleNamespace(already=np.arange(0), change=None, rows=lambda: every))
     assert page.count("<tr>") == 21 and "and 30 others; see to_frame()" in page
 
 

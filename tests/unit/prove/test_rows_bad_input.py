@@ -95,6 +95,7 @@ def test_it_is_refused_in_one_line(name: str) -> None:
     assert str(said.value) == line
 
 
+WORDS = {0: "ham", 1: "spam"}
 OPEN = {
     "class with one row": (asked(LR(), y=ONE),
                            "class 1 has 1 rows, and without them the free intercept has no finite minimum"),
@@ -102,6 +103,12 @@ OPEN = {
                                       "class 1 has 2 rows, and without them the free intercept has no finite minimum"),
     "of the class may be relabelled": (asked(LR(), y=TWO, delete=None, relabel=2),
                                        "class 1 has 2 rows, and without them the free intercept has no finite minimum"),
+    "class of words with two rows": (asked(LR(), y=np.array([WORDS[int(one)] for one in TWO]), delete=2),
+                                     "class 'spam' has 2 rows, and without them the free intercept has no finite "
+                                     "minimum"),
+    "class of a number with two rows": (asked(LR(), y=TWO.astype(int) + 7, delete=2),
+                                        "class 8 has 2 rows, and without them the free intercept has no finite "
+                                        "minimum"),
     "all rows": (asked(LR(), delete=20), f"class 0 has {20 - Y.sum()} rows, and without them the free intercept has no "
                  "finite minimum"),
     "balanced weights of a class with one row": (

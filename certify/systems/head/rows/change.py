@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.systems.head.rows.changes.base import Change, Choice, rows_of_label, worst
+from certify.systems.head.rows.changes.base import SMALLER, Change, Choice, rows_of_label, worst
 from certify.systems.head.rows.changes.choices import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head
 
@@ -85,6 +85,11 @@ class RowChange(Change):
         best = worst(worth.max(axis=1)[rows], self.count)
         chosen = rows[best].tolist()
         return tuple(chosen), tuple(int(c) for c in worth[chosen].argmax(axis=1)) if chosen else ()
+
+    @property
+    def smaller(self) -> str:
+        """A smaller count, from two rows on."""
+        return SMALLER if self.count > 1 else ""
 
     @property
     def words(self) -> str:

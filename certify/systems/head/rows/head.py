@@ -16,6 +16,18 @@ from certify.systems.head.rows.losses.base import HeadLoss
 
 Whole = NDArray[np.int64]
 
+LONGEST = 60
+"""Characters of a label's name that are shown."""
+
+
+def quoted(name: str) -> str:
+    """A label's name in a sentence, the beginning of a long one.
+
+    >>> quoted("spam"), len(quoted("x" * 99))
+    ("'spam'", 63)
+    """
+    return f"'{name if len(name) <= LONGEST else f'{name[:LONGEST]}…'}'"
+
 
 class Weighing(Protocol):
     """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
@@ -65,6 +77,7 @@ class Head:
         weights: of the rows in the sum; None: all 1.
         fine: whether gradients are enclosed by products that take three times as long and hardly round.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
+        names: what the codes are called, by their numbers; (): they have no names.
         share: every entry of true rows and targets is within that of itself: 0, but for those times roots of weights
             (:mod:`certify.theorems.head.rows.squared.rooted`).
     """
@@ -86,6 +99,13 @@ class Head:
     new: int = 0
     fine: bool = False
     share: float = 0.0
+    names: tuple[str, ...] = ()
+
+    def called(self, code: int) -> str:
+        """What a code is called, words between quotes; its number where it has no name."""
+        if self.codes is None or len(self.names) != len(self.codes) or not self.names[code].isprintable():
+            return f"{code}"
+        return self.names[code] if self.names[code].isdecimal() else quoted(self.names[code])
 
     @property
     def uneven(self) -> bool:

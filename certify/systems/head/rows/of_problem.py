@@ -60,7 +60,17 @@ def head_of(problem: Problem, tell: Callable[[float], None] = lambda _: None) ->
     decayed[-1] = b is None or problem.bias_decay
     return Head(phi, rad, Y, codes, label, HEAD_LOSSES[problem.loss], V, problem.weight_decay, decayed,
                 Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0,
-                _weights(problem, codes, len(phi)))
+                _weights(problem, codes, len(phi)), names=_names(problem, codes))
+
+
+def _names(problem: Problem, codes: Array | None) -> tuple[str, ...]:
+    """What a user calls the codes, by their numbers; () where nobody said, or there are more or fewer words."""
+    about = None if problem.spec is None else problem.spec.about
+    words = problem.classes or (None if about is None else about.labels)
+    if codes is None or words is None or len(words) != len(codes):
+        return ()
+    places = np.argsort(codes[:, 0]).argsort() if codes.shape[1] == 1 else codes.argmax(axis=1)
+    return tuple(str(words[int(place)]) for place in places)
 
 
 def change_of_rows(problem: Problem) -> Change:

@@ -20,7 +20,7 @@ from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE, RowChange
-from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.base import SMALLER, Change
 from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
@@ -217,13 +217,13 @@ def advice(found: Survey, head: Head, change: Change) -> str:
     if not found.tried and head.codes is not None and change.emptied(head):
         noun = "groups" if isinstance(change, GroupChange) else "rows"
         return f"no method applies where a label may lose all its rows; give so few {noun} that every label keeps some"
-    helps = remedy(found.tried, found.cut, found.more, found.fewer)
+    helps = remedy(found.tried, found.cut, found.more, found.fewer, change.smaller, found.near)
     if any(INEXACT in line for line in found.reasons):
         helps = f"{LAYERS}; else: {helps if found.cut else helps.partition('; ')[2]}"
-    return helps.replace("a smaller count", "fewer groups at once") if isinstance(change, GroupChange) else helps
+    return helps
 
 
-def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
+def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0, smaller: str = SMALLER, near: str = "") -> str:
     """What would decide more: time only where it was up before a method had ended.
 
     Args:
@@ -231,6 +231,8 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
         cut: whether one was stopped.
         more: what more time would do, where no method that proves was stopped.
         fewer: a count of which all choices are looked at; 0: none is known.
+        smaller: what asks for fewer changes at once, in words; "": none are fewer.
+        near: what a method that was stopped needs, in words; "": nobody knows.
 
     >>> remedy(2, True)
     "a method's share of the time was up; give more time, a smaller count, or train with more weight decay"
@@ -238,9 +240,13 @@ def remedy(tried: int, cut: bool, more: str = "", fewer: int = 0) -> str:
     'more time is of no use; give a smaller count (e.g. of 2 every choice is looked at)'
     >>> remedy(2, False).partition(";")[0]
     'every method that applies ended before the time was up'
+    >>> remedy(2, True, smaller="").partition("; ")[2]
+    'give more time, or train with more weight decay'
     """
-    smaller = f"a smaller count (e.g. of {fewer} every choice is looked at)" if fewer else "a smaller count"
-    if cut and not more:
-        return f"a method's share of the time was up; give more time, {smaller}, or train with more weight decay"
+    known = f" (e.g. of {fewer} every choice is looked at)" if fewer else ""
     ended = "every method that applies ended before the time was up" if tried else "no method applies"
-    return f"{more if cut else ended}; give {smaller}, or train with more weight decay"
+    ways = [f"{smaller}{known}"] if smaller else []
+    if cut and not more:
+        ended, ways = f"a method's share of the time was up{f' ({near})' if near else ''}", ["more time", *ways]
+    give = f"give {', '.join(ways)}, or " if ways else ""
+    return f"{more if cut and more else ended}; {give}train with more weight decay"

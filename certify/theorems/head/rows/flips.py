@@ -61,8 +61,8 @@ class Found:
         for at in np.flatnonzero(new.any(axis=1)):
             points = new[at] & ~self.flipped
             if points.any():
-                self.point[points] = len(self._kept)
-                self._kept.append((choices.part(slice(at, at + 1)), V[at]))
+                self._kept.append((choices.part(slice(at, at + 1)), V[at]))  # first, as memory may be short between
+                self.point[points] = len(self._kept) - 1
 
     def merge(self, flips: Flips, permits: Callable[[Choice], bool] = lambda choice: True) -> None:
         """Take over those that another search has proved, of the choices that are asked about."""
@@ -71,9 +71,9 @@ class Found:
             there = flips.rows[number] != NONE
             if points.any() and permits((tuple(flips.rows[number][there].tolist()),
                                          tuple(flips.codes[number][there].tolist()))):
-                self.point[points] = len(self._kept)
                 self._kept.append((Choices(flips.rows[number : number + 1], flips.codes[number : number + 1]),
                                    flips.weights[number]))
+                self.point[points] = len(self._kept) - 1
 
     def flips(self) -> Flips:
         """Everything that was kept, in one width."""

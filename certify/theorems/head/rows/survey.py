@@ -26,7 +26,7 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part,
 from certify.theorems.head.rows.searches.ended import MEMORY
 from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, STAGES
 from certify.theorems.head.rows.searches.searched import Searches, Tell
-from certify.theorems.head.rows.searches.stopped import Stopped, hardly
+from certify.theorems.head.rows.searches.stopped import Stopped, hardly, nearest
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
@@ -84,6 +84,7 @@ class Survey:
         more: what more time would do, where no method of proof used up all that it had, or why it would hardly help;
             "" where it may.
         fewer: the most changes below these of which every choice is refitted in the time; 0: none is known.
+        near: what a method that was stopped is measured to need, where that is not far more than there was; else "".
     """
 
     status: np.ndarray
@@ -94,6 +95,7 @@ class Survey:
     cut: bool = False
     more: str = ""
     fewer: int = 0
+    near: str = ""
 
     @property
     def proved(self) -> Mask:
@@ -179,15 +181,15 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     fewer = _fewer(head, change, seconds, methods, seen) if (known & (status == OPEN)).any() else 0
-    cut, more = _of_time(stopped, known & (status == OPEN), seconds, WAITS + held if held else LONGER * searched)
-    return Survey(status, parts, found.flips(), (*said, *reasons), tried, cut or searched or bool(held), more, fewer)
+    cut, more, needs = _of_time(stopped, known & (status == OPEN), seconds, WAITS + held if held else LONGER * searched)
+    return Survey(status, parts, found.flips(), (*said, *reasons, *search.reasons), tried, cut, more, fewer, needs)
 
 
-def _of_time(stopped: list[Stopped], open_: Mask, seconds: float, else_: str) -> tuple[bool, str]:
-    """Whether a method was stopped, and what more time would do: why it would hardly help, or what else is known."""
+def _of_time(stopped: list[Stopped], open_: Mask, seconds: float, else_: str) -> tuple[bool, str, str]:
+    """Whether a method was stopped, or what else is known; what more time would do; and how near to a need it was."""
     if all(one.waits for one in stopped):
-        return False, else_
-    return True, hardly(stopped, seconds) if open_.any() else ""
+        return bool(else_), else_, ""
+    return True, hardly(stopped, seconds) if open_.any() else "", nearest(stopped, seconds)
 
 
 def _flipped(found: Found, part: Part, head: Head, change: Change, stored: bool) -> None:
@@ -383,7 +385,8 @@ def vanishing(head: Head, change: Change) -> list[str]:
         return []
     left = np.bincount(head.label, minlength=len(head.codes))
     why = "balanced weights have no meaning" if balanced else "the free intercept has no finite minimum"
-    return [f"class {c} has {left[c]} rows, and without them {why}" for c in change.emptied(head)[:MENTIONED]]
+    return [f"class {head.called(c)} has {left[c]} rows, and without them {why}"
+            for c in change.emptied(head)[:MENTIONED]]
 
 
 def _method(name: str) -> Method:

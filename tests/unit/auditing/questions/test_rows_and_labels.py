@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import certify
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions.base import Options
 from certify.check.main import main as check
@@ -112,9 +115,60 @@ def test_what_stays_stays_under_every_choice_and_what_flips_flips(tmp_path: Path
     assert sorted(claim["witness"]["flipped"]) == list(np.flatnonzero(least < 0))
     assert 0 < claim["lower"] < POINTS
     assert check([str(tmp_path / "out" / "certificate.json"), "-q"]) == 0
+    told_apart(tmp_path / "out", X, y, E, loss)
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "any 1 row left out and any 1 other label wrong" in page
     assert ("7 % of 16 training rows: 1 row, and no more than that share" in page) == ("%" in phrase)
+
+
+def becoming(gone: Sequence[int], wrong: Sequence[int]) -> list[str]:
+    """What becomes of one row at most of either kind, in words."""
+    assert len(gone) <= 1 >= len(wrong)
+    return [f"row {row} deleted" for row in gone] + [f"row {row} relabelled" for row in wrong]
+
+
+def told_apart(folder: Path, X: np.ndarray, y: np.ndarray, E: np.ndarray, loss: str) -> None:
+    """Line, page and table say which rows are left out and which get another label: done so, the prediction flips."""
+    page = (folder / "audit.html").read_text()
+    answer = json.loads((folder / "audit.json").read_text())["answers"][0]["answer"]
+    today, seen = np.sign(E @ fitted(X, y, np.ones(N), loss)), 0
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    for j, line in enumerate(lines):
+        changed, wrong = ([int(row) for row in value.split()] for value in list(line.values())[-2:])
+        gone = sorted(set(changed) - set(wrong))
+        if not changed:
+            continue
+        kept, labels = np.ones(N), y.copy()
+        kept[gone], labels[wrong] = 0.0, -labels[wrong]
+        assert set(wrong) <= set(changed) and np.sign(E[j] @ fitted(X, labels, kept, loss)) != today[j]
+        parts = becoming(gone, wrong)
+        assert f"<td>{' and '.join(parts)}</td>" in page
+        if not seen:
+            assert f"(row {j} by training {' and '.join(parts)})" in answer
+        seen += 1
+    assert seen == sum(line[next(key for key in line if key.startswith("any 1 row"))] == "flips" for line in lines)
+    assert "whether it is left out or gets another label" in (folder / "report.html").read_text()
+
+
+def test_a_notebook_says_which_rows_are_deleted_and_which_relabelled() -> None:
+    rng = np.random.default_rng(5)
+    X, X_new = np.round(rng.normal(size=(N, 2)), 3), np.round(rng.normal(0.0, 1.2, (POINTS, 2)), 3)
+    y = np.where(X[:, 0] + 0.4 * rng.normal(size=N) > 0, 1.0, -1.0)
+    w = fitted(X, y, np.ones(N), "squared")
+    problem = certify.from_arrays([w[None, :2]], [w[2:]], X, y, loss="squared", weight_decay=0.2)
+    found = certify.stable_predictions(problem, X_new, delete=1, relabel=1, threshold=0.0)
+    page, flips, E = found._repr_html_(), 0, np.c_[X_new, np.ones(POINTS)]
+    assert found.to_frame()["relabelled"].tolist() == [one.relabelled for one in found.rows()]
+    for one in (one for one in found.rows() if one.status == "flips"):
+        gone, labels, kept = sorted(set(one.changed) - set(one.relabelled)), y.copy(), np.ones(N)
+        kept[gone], labels[list(one.relabelled)] = 0.0, -labels[list(one.relabelled)]
+        assert np.sign(E[one.row] @ fitted(X, labels, kept, "squared")) != np.sign(E[one.row] @ w)
+        assert f"<td>{' and '.join(becoming(gone, one.relabelled))}</td>" in page
+        flips += 1
+    assert flips
+    other = certify.stable_predictions(problem, X_new, delete=1, threshold=0.0)
+    assert "relabelled" not in other.to_frame() and " deleted</td>" not in other._repr_html_()
 
 
 def test_amounts_have_no_wrong_labels(tmp_path: Path) -> None:

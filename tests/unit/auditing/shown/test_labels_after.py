@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import certify
 from certify.auditing.shown.after import labels_after
+from certify.cli.main import main
 from certify.problem.bound import Bound
 
 pytest.importorskip("sklearn")
@@ -65,3 +68,28 @@ def test_nothing_is_said_where_no_refit_is_held() -> None:
     assert labels_after(subject, None, {}) == {}
     from certify.format.words import Rigour
     assert labels_after(subject, Bound("stable_predictions", "D1", Rigour.PROVED, 1.0, 2.0, "rows"), {}) == {}
+
+
+@pytest.mark.parametrize("labels", [("ham", "rare"), ("ham", "r" * 70, "toast")])
+def test_a_label_that_may_lose_its_rows_is_called_by_its_name(labels: tuple[str, ...], tmp_path: Path) -> None:
+    """In line, certificate and pages; a redacted page leaves it out, also where it is cut as it is long."""
+    sio = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(1)
+    y = np.array([labels[0]] * 12 + [labels[1]] * 2 + [*labels[2:]] * 9)
+    X = np.round(rng.normal(size=(len(y), 2)) + 2.0 * (y == labels[0])[:, None], 3)
+    sio.dump(LogisticRegression(tol=1e-10, max_iter=9999).fit(X, y), tmp_path / "m.skops")
+    lines = ["a,b,kind", *(f"{a!r},{b!r},{kind}" for (a, b), kind in zip(X.tolist(), y, strict=True))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    out = tmp_path / "o"
+    assert main(["audit", str(tmp_path / "m.skops"), str(tmp_path / "t.csv"), "--ask", "2 rows deleted", "-o", str(out),
+                 "-q"]) == 4
+    name = labels[1] if len(labels[1]) < 60 else f"{labels[1][:60]}…"
+    said = f"class '{name}' has 2 rows, and without them"
+    answer = json.loads((out / "audit.json").read_text())["answers"][0]
+    assert said in answer["reason"] and "class 1" not in answer["reason"]
+    assert said in html.unescape((out / "report.html").read_text())
+    assert main(["report", str(out / "certificate.json"), "--redact", "-o", str(tmp_path / "r.html")]) == 0
+    page = html.unescape((tmp_path / "r.html").read_text())
+    assert "class [left out] has 2 rows" in page and labels[1][:60] not in page

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +105,20 @@ def test_labels_in_words_are_read_as_they_are_stored(tmp_path):
                         ("none", "row 2: a missing value"), ("nul", "a label that ends in a NUL character")):
         with pytest.raises(InputError, match=why):
             archive.read_words(column)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_reading_leaves_no_threads_behind(tmp_path: Path) -> None:
+    """Threads of pyarrow that are alive as Python ends abort it now and then: status 134, and a refusal has 2."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    parquet.write_table(pyarrow.table({"a": [1.0, 2.0], "b": ["x", "y"]}), tmp_path / "t.parquet")
+    program = ("import os, sys; from certify.inputs.formats.parquet import ParquetArchive\n"
+               "archive = ParquetArchive(open(sys.argv[1], 'rb').read(), 'f')\n"
+               "before = len(os.listdir('/proc/self/task'))\n"
+               "archive.read('a'), archive.read_words('b'), archive.read_fields('a')\n"
+               "print(len(os.listdir('/proc/self/task')) - before)")
+    found = subprocess.run([sys.executable, "-c", program, str(tmp_path / "t.parquet")], capture_output=True, text=True,
+                           check=True)
+    assert found.stdout.strip() == "0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from certify.systems.head.rows.head import Head, Whole
 
 Choice = tuple[tuple[int, ...], tuple[int, ...]]
 """Rows, and what they become: a code, or −1 where they are deleted."""
+
+
+SMALLER: Final = "a smaller count"
+"""What advice names where a count of changes may be smaller."""
 
 
 class Change(ABC):
@@ -59,6 +63,11 @@ class Change(ABC):
             gone: `(n,)` what a row takes when it is deleted.
             worth: `(n, c)` when it becomes a code.
         """
+
+    @property
+    def smaller(self) -> str:
+        """What asks for fewer changes at once, in words; "" where none are fewer."""
+        return ""
 
     @property
     @abstractmethod

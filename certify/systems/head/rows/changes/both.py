@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
-from certify.systems.head.rows.changes.base import Change, Choice, batches, rows_of_label, worst
+from certify.systems.head.rows.changes.base import SMALLER, Change, Choice, batches, rows_of_label, worst
 from certify.systems.head.rows.head import Head
 
 
@@ -80,6 +80,11 @@ class BothChange(Change):
         left = np.array([row for row in self.rows if row not in new], dtype=np.int64)
         out = left[worst(gone[left], self.deleted)].tolist()
         return (*out, *new), (*(DELETED,) * len(out), *codes)
+
+    @property
+    def smaller(self) -> str:
+        """A smaller count of either; of one row each one of the two alone."""
+        return SMALLER if max(self.deleted, self.relabelled) > 1 else "one of the two changes alone"
 
     @property
     def words(self) -> str:

@@ -104,6 +104,11 @@ class GroupChange(Change):
         return tuple(rows), tuple(int(worth[row].argmax()) if self.relabels else DELETED for row in rows)
 
     @property
+    def smaller(self) -> str:
+        """Fewer groups, from two on."""
+        return "fewer groups at once" if self.count > 1 else ""
+
+    @property
     def words(self) -> str:
         """So many of how many groups."""
         verb = "relabelled" if self.relabels else "deleted"

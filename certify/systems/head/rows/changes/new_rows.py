@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.rigor.fp import Array
-from certify.systems.head.rows.changes.base import Change, Choice, rows_of_label
+from certify.systems.head.rows.changes.base import SMALLER, Change, Choice, rows_of_label
 from certify.systems.head.rows.changes.choices import Choices
 from certify.systems.head.rows.head import Head
 
@@ -66,6 +66,11 @@ class NewRows(Change):
     def gains(self, head: Head, gone: np.ndarray, worth: np.ndarray) -> Choice:
         """No row alone: what is new is sought elsewhere."""
         return (), ()
+
+    @property
+    def smaller(self) -> str:
+        """A smaller count, from two rows on."""
+        return SMALLER if max(self.deleted, self.added) > 1 else ""
 
     @property
     def words(self) -> str:

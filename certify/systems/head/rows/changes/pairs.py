@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.systems.head.rows.change import Choices, RowChange
-from certify.systems.head.rows.changes.base import Change, Choice, batches, own, rows_of_label, symmetric
+from certify.systems.head.rows.changes.base import SMALLER, Change, Choice, batches, own, rows_of_label, symmetric
 from certify.systems.head.rows.head import Head
 
 
@@ -81,6 +81,11 @@ class PairChange(Change):
             some = list(self.alternatives(head, row))
             open_[row, some] = worth[row, some]
         return RowChange(True, self.count, self.rows).gains(head, gone, open_)
+
+    @property
+    def smaller(self) -> str:
+        """A smaller count, from two rows on."""
+        return SMALLER if self.count > 1 else ""
 
     @property
     def words(self) -> str:

@@ -40,10 +40,6 @@ LOWER = 1.0 - 2.0**-30
 
 SHIFTED = ("the intercepts carry no decay and only their differences are determined, so that distances and outputs "
            "have no meaning: use bias_decay = true, or ask for stable_predictions")
-SHORT, MORE_TIME = "the upper end is missing: give a smaller count ({why})", (
-    "the upper end is missing: give a smaller count or more time ({why})")
-"""Where more time would not help, and where the time was up."""
-
 NEAR = 1.05
 """Times the lower end; an upper end that is no larger is kept as it is."""
 
@@ -161,7 +157,7 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
         why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
     search(head, change, farther, budget.share(SEARCH))
     if not isinstance(change, RowChange):
-        return Reach(farther, np.inf, None, {}, _short(budget, why))
+        return Reach(farther, np.inf, None, {}, _short(budget, change, why))
     upper, by, arrays = measure.seen(farthest(head, change, today) + near), By.NORMS, dict[str, Array]()
     one = measure.bent(change, budget.share(SEARCH))
     if one is not None and one[0] < upper:
@@ -171,7 +167,7 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
         upper, by, arrays = boxes[0], By.BOXES, {f"boxes.{name}": array for name, array in boxes[1].items()}
     if np.isfinite(upper):
         return Reach(farther, upper, by, arrays)
-    return Reach(farther, np.inf, None, {}, _short(budget, why))
+    return Reach(farther, np.inf, None, {}, _short(budget, change, why))
 
 
 def _deleted(head: Head, change: Change, farther: Farther, budget: Budget) -> Reach | None:
@@ -217,5 +213,8 @@ def _of_each(measure: Measure, change: Change, budget: Budget) -> tuple[float, .
     return () if ends is None else tuple(ends.upper.tolist())
 
 
-def _short(budget: Budget, why: str) -> str:
-    return (MORE_TIME if budget.left() <= 0 else SHORT).format(why=why)
+def _short(budget: Budget, change: Change, why: str) -> str:
+    """Why the upper end is missing, and what would help: time only where it was up."""
+    ways = [*filter(None, [change.smaller]), *(["more time"] if budget.left() <= 0 else [])]
+    helps = f"give {' or '.join(ways)}" if ways else "train with more weight decay"
+    return f"the upper end is missing: {helps} ({why})"

@@ -39,8 +39,7 @@ ROOM, SLACK = 4.0, 2.0**-30
 """Times a distance that a checker may find, who looks at other roundings; and what ends have to spare, relatively."""
 LARGEST: Final = "largest value of a functional"
 SMALLEST: Final = "smallest value of a functional"
-SHORT = ("one end is missing ({why}): give a smaller count or more time, or ask for the signs alone "
-         "(stable_predictions)")
+SHORT = "one end is missing ({why}): give {ways}, or ask for the signs alone (stable_predictions)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +100,11 @@ class FunctionalRanges(Rule[HeadPoint]):
         if not np.isfinite(given_base(head, centre)).all():
             return self.open(at, quantity, UNKNOWN)
         at.progress("ranges of functionals", 0.0)
-        found = ranges_of(head, change_of_rows(at.problem), Budget(seconds_of(at.limits.left())))
+        change = change_of_rows(at.problem)
+        found = ranges_of(head, change, Budget(seconds_of(at.limits.left())))
+        ways = " or ".join(filter(None, [change.smaller, "more time"]))
         if isinstance(found, str):
-            return self.open(at, quantity, SHORT.format(why=found))
+            return self.open(at, quantity, SHORT.format(why=found, ways=ways))
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         N = len(head.points)
         arrays: dict[str, Any] = {"centre": np.ravel(centre), "reached.rows": found.rows, "reached.codes": found.codes,
@@ -114,7 +115,7 @@ class FunctionalRanges(Rule[HeadPoint]):
             witness: dict[str, Any] = {"array": SideArray("rows", arrays), "changed": sorted(
                 row for row in found.rows[worst].tolist() if row != NONE)}
             witness |= {} if found.by is None else {"by": str(found.by)}
-            why = SHORT.format(why=found.why) if below is None or above is None else ""
+            why = SHORT.format(why=found.why, ways=ways) if below is None or above is None else ""
             return Bound(quantity, self.theorem.label, Rigour.PROVED, below, above, unit, (convex,), witness, why,
                          tuple(range(N)), _each(low), _each(high))
 

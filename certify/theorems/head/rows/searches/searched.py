@@ -18,6 +18,7 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask
+from certify.theorems.head.rows.searches.ended import MEMORY
 from certify.theorems.head.rows.squared.worst import is_large, worst_deletions
 
 LONGEST, SHORTER = 60.0, 20.0
@@ -33,11 +34,20 @@ class Searches:
         head, change: what is asked.
         found: where flips are kept.
         tell: told the stage and the fraction decided.
+
+    Attributes:
+        short: whether memory was short: no search begins then, and what was found before stays.
     """
 
     def __init__(self, head: Head, change: Change, found: Found, tell: Tell) -> None:
         self.head, self.change, self.found, self.tell = head, change, found, tell
         self._begun: tuple[Attack, np.ndarray] | None = None
+        self.short = False
+
+    @property
+    def reasons(self) -> list[str]:
+        """That a search had not memory enough, and what it had found by then counts; [] where all had."""
+        return [f"the search for changes that flip ended before its time: {MEMORY}"] if self.short else []
 
     def run(self, todo: Mask, budget: Budget, part: float) -> bool:
         """Search, and say whether more time would make it longer.
@@ -46,6 +56,15 @@ class Searches:
             todo: `(N,)` the points in question.
             budget, part: the time, and the share of it that there is for this.
         """
+        if self.short:  # what did not fit once does not fit again
+            return False
+        try:
+            return self._run(todo, budget, part)
+        except MemoryError:
+            self.short, self._begun = True, None
+            return False
+
+    def _run(self, todo: Mask, budget: Budget, part: float) -> bool:
         head, change, found = self.head, self.change, self.found
         deletes = isinstance(change, RowChange) and not change.relabels
         most = SHORTER if deletes else LONGEST

@@ -65,6 +65,25 @@ class Stopped:
         return f"nothing was decided in {duration(self.spent)} ({STAGES[self.name]})"
 
 
+def nearest(stopped: Sequence[Stopped], seconds: float) -> str:
+    """How near the time was to what a stopped method is known to need, in words; "" where nobody measured it.
+
+    Args:
+        stopped: those that were; of these the measures that are there are looked at, and none is made.
+        seconds: that there were for all.
+
+    >>> one = Stopped("enumeration", 15.0, 0, lambda: 21.0)
+    >>> nearest([one], 20.0), one.needed, nearest([one], 20.0)
+    ('', 21.0, 'a refit for each choice needs about 21 s, and there were 20 s')
+    """
+    known = [(one.__dict__.get("needed", 0.0), one.name) for one in stopped]
+    beyond = [(needed, name) for needed, name in known if seconds < needed <= TIMES * seconds]
+    if not beyond:
+        return ""
+    needed, name = min(beyond)
+    return f"{STAGES[name]} needs about {duration(needed)}, and there were {duration(seconds)}"
+
+
 def hardly(stopped: Sequence[Stopped], seconds: float) -> str:
     """Why more time would hardly help any of them, in words; "" where it may help one, or none was stopped.
 

@@ -62,7 +62,8 @@ class ToleratedChanges(Rule[HeadPoint]):
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         arrays = {"centre": np.ravel(centre), **_arrays(search, lower, upper, change.count)}
         open_ = int((lower < upper).sum())
-        meet = f"the ends of {open_} evaluation rows do not meet: {remedy(search.tried, search.cut)}"
+        helps = remedy(search.tried, search.cut, smaller=change.smaller)
+        meet = f"the ends of {open_} evaluation rows do not meet: {helps}"
         return Bound(quantity, self.theorem.label, Rigour.PROVED, float(half(lower)), float(half(upper)),
                      at.unit(quantity), (convex,), {"array": SideArray("rows", arrays)}, meet if open_ else "",
                      tuple(range(len(lower))), tuple(map(float, lower)), tuple(map(float, upper)))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from certify.theorems.head.rows.claims import LAYERS, _reason, in_python, methods_of, plain, tried
-from certify.theorems.head.rows.method import INEXACT, attempt
+from certify.systems.head.rows.change import DELETED, RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.both import BothChange
+from certify.systems.head.rows.changes.given import GivenRows
+from certify.systems.head.rows.changes.groups import GroupChange
+from certify.systems.head.rows.changes.new_rows import NewRows
+from certify.systems.head.rows.changes.pairs import PairChange
+from certify.theorems.head.claims import helps
+from certify.theorems.head.rows.claims import LAYERS, _reason, advice, in_python, methods_of, plain, tried
+from certify.theorems.head.rows.method import INEXACT, Budget, attempt
+from certify.theorems.head.rows.moves.claims import _short
 from certify.theorems.head.rows.searches.methods import CHECKED, CLASSES, STAGES
 from certify.theorems.head.rows.survey import LONGER, Survey, asked_of, survey
 from tests.families.heads import any_rows, drawn_head
@@ -71,3 +82,39 @@ def test_layers_before_the_last_one_are_named_and_exact_features_are_what_helps(
         said = _reason(open_survey(head, new, **more), head, change)
         assert f": {LAYERS}; else: " in said and "give " in said.partition("else: ")[2] and len(said) <= 400
         assert LAYERS not in _reason(open_survey(exact, [attempt("box", 8, "", True)], **more), exact, change)
+
+
+SMALLEST = [RowChange(True, 1, (0, 1, 2)), RowChange(False, 1, (0, 1, 2)), GroupChange(False, 1, ((0, 1), (2, 3))),
+            PairChange(1, (0, 1), frozenset({(0, 1)})), GivenRows((0, 3), (DELETED, DELETED)),
+            BothChange(1, 1, tuple(range(20))), NewRows(1, 1, (0, 1), np.zeros(2), np.ones(2))]
+"""Changes of which none has fewer rows, or groups, at once."""
+
+
+@pytest.mark.parametrize("change", SMALLEST, ids=lambda change: change.words)
+def test_no_smaller_count_than_one_is_advised(change: Change) -> None:
+    head = HEADS["logistic"]
+    for more in ({"cut": True}, {}, {"cut": True, "more": LONGER}, {"cut": True, "more": "it hardly helps"}):
+        said = advice(open_survey(head, (), **more), head, change)
+        assert not re.search("smaller count|fewer|e.g. of", said) and "train with more weight decay" in said
+        assert ("give more time" in said) == (more == {"cut": True})
+        assert ("one of the two changes alone" in said) == isinstance(change, BothChange)
+    assert not re.search("smaller|fewer", _short(Budget(0.0), change, "so")) or isinstance(change, BothChange)
+    assert _short(Budget(0.0), change, "so").endswith("more time (so)")
+
+
+def test_fewer_at_once_are_advised_where_there_are_fewer() -> None:
+    head, rows = HEADS["logistic"], tuple(range(20))
+    found = open_survey(head, (), cut=True)
+    for change in (RowChange(True, 2, rows), PairChange(2, rows, frozenset({(0, 1)})), BothChange(1, 2, rows),
+                   BothChange(2, 1, rows), NewRows(2, 0, rows, np.zeros(2), np.ones(2))):
+        assert "give more time, a smaller count, or train" in advice(found, head, change)
+    assert "give more time, fewer groups at once, or" in advice(found, head, GroupChange(False, 2, ((0,), (2, 3))))
+    assert "give a smaller count (so)" in _short(Budget(9.0), RowChange(False, 2, rows), "so")
+
+
+@pytest.mark.parametrize(("parameter", "count", "said"), [
+    ("features", None, "give a smaller radius, or train"), ("features", 1, "give a smaller radius, or train"),
+    ("features", 2, "give a smaller radius or a smaller count, or train"), ("deletions", 1, "train"),
+    ("deletions", 2, "give a smaller count, or train")])
+def test_only_what_may_be_smaller_is_named(parameter: str, count: int | None, said: str) -> None:
+    assert helps(SimpleNamespace(parameter=parameter, count=count)) == f"{said} with more weight decay"

@@ -12,11 +12,11 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration as checker
 from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
-from certify.systems.head.rows.change import choices_of
+from certify.systems.head.rows.change import Choices, choices_of
 from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows import box
 from certify.theorems.head.rows import survey as surveys
-from certify.theorems.head.rows.claims import in_python, remedy
+from certify.theorems.head.rows.claims import _reason, in_python, remedy
 from certify.theorems.head.rows.energy import method as energy
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget, Part, seconds_of_all
@@ -87,6 +87,31 @@ def test_a_method_without_memory_leaves_points_to_others(monkeypatch):
     assert whole.proved.any() and survey(head, change, 8.0).proved.tolist() == whole.proved.tolist()
     alone = survey(head, change, 8.0, methods=("enumeration",))
     assert not alone.proved.any() and "as there was not memory enough" in alone.reasons[0]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_search_without_memory_leaves_what_others_proved(loss, after, monkeypatch):
+    """It ended the run in a traceback; what it found before stays too, and the line says what was short."""
+    head = drawn_head(np.random.default_rng(9), loss, n=9, N=60, apart=2.0, decay=0.1, free=False)
+    change, calls = any_rows(head, 1, False), []
+    whole = survey(head, change, 8.0)
+
+    def short(rows, codes):  # what the search proposes, change by change
+        calls.append(len(rows))
+        if len(calls) > after:
+            raise MemoryError
+        return Choices(rows, codes)
+
+    monkeypatch.setattr(searched, "AT_ONCE", 1)
+    monkeypatch.setattr(searched, "Choices", short)
+    found = survey(head, change, 8.0, methods=("box", "softmax_box"))  # none of which finds changes that flip
+    assert len(calls) == after + 1  # none begins anew
+    assert whole.attacked.any() and (found.attacked <= whole.attacked).all() and (found.proved <= whole.proved).all()
+    assert found.attacked.sum() >= after and found.undecided.any()
+    assert any("the search for changes that flip ended before its time: there was not memory" in one
+               for one in found.reasons)
+    assert "there was not memory enough" in _reason(found, head, change)
 
 
 def test_a_point_whose_label_today_is_a_tie_is_left_open():
@@ -277,6 +302,23 @@ def test_more_time_is_advised_where_a_stopped_method_may_use_it(monkeypatch, pat
     assert ("give more time" in words) == advised and said in words
     assert (stopped.HARDLY in words) == (not advised and needed != 301.0)
     assert ("there were 30 s, and" in words) == (needed == 301.0)  # somebody may give that
+
+
+@pytest.mark.parametrize(("needed", "said"), [
+    (31.0, "a tree over the rows that pull most needs about 31 s, and there were 30 s"),
+    (299.0, "a tree over the rows that pull most needs about 5 min, and there were 30 s"), (29.0, ""), (0.0, "")])
+def test_how_near_the_time_was_to_what_a_method_needs_is_said(needed, said, monkeypatch):
+    """One that needs 31 s and had 30 proved nothing, and nobody learned that a second was missing."""
+    head = drawn_head(np.random.default_rng(5), "cross_entropy", n=16, apart=4.0, decay=1.0)
+    nothing = Part("softmax_tree", np.zeros(len(head.points), dtype=bool), late=True)
+    monkeypatch.setattr(SoftmaxTree, "prove", lambda *_: nothing)
+    monkeypatch.setattr(SoftmaxTree, "least", lambda *_: needed)
+    change = any_rows(head, 2, True)
+    found = survey(head, change, 30.0, methods=("softmax_tree",))
+    assert found.undecided.any() and found.near == said
+    line = _reason(found, head, change)
+    assert "give more time" in line and "needs about" in line if said else "needs about" not in line
+    assert f"the time was up{f' ({said})' if said else ''}; give" in line
 
 
 def test_no_time_is_missed_by_methods_that_do_not_apply():

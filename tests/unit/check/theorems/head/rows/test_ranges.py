@@ -177,6 +177,13 @@ def test_trees_of_boxes_bound_what_is_not_counted_out(boxed: tuple[Path, dict[st
             check(folder / "certificate.json", NONE)
 
 
+def test_of_one_row_no_smaller_count_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.ONE_BY_ONE", 0)
+    monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.proved", lambda *_: None)
+    reason = run_audit(replace(BOXED, count=1).write(tmp_path))["claims"][0]["reason"]
+    assert "give more time, or ask for the signs alone" in reason and "smaller count" not in reason
+
+
 def test_what_is_not_bounded_is_left_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither counted out nor boxed: what is reached is still told, and may refute."""
     monkeypatch.setattr("certify.theorems.head.rows.moves.ranges.ONE_BY_ONE", 0)
