@@ -67,8 +67,9 @@ def cli() -> str:
 
     parts = ["# Command line\n", NOTE, escaped(str(app.info.help)) + "\n", escaped(str(app.info.epilog)) + "\n",
              "[Commands](../commands.md) says which verb is for what.\n"]
-    for verb in app.registered_commands:
-        name = verb.name or str(getattr(verb.callback, "__name__", "")).replace("_", "-")
+    verbs = {verb.name or str(getattr(verb.callback, "__name__", "")).replace("_", "-"): verb
+             for verb in app.registered_commands}
+    for name, verb in sorted(verbs.items()):  # else it is the order in which modules happen to be imported
         parts.append(f"## certify {name}\n")
         parts += [escaped(" ".join(block.split())) + "\n"
                   for block in inspect.cleandoc(verb.callback.__doc__ or "").split("\n\n")]
