@@ -15,6 +15,14 @@ UNCHECKED: Final = ("softmax_by_choice", "step_sums", "softmax_two_labels", "sof
                     "squared_relabelled", "both_sums", "both_refits", "separate_bent", "softmax_steps")
 """Methods that have no checker: no certificate states what they prove."""
 
+ANY_SIZE: Final = ("enumeration", "every_choice", "squared_labels", "squared_tree", "squared_aside",
+                   "squared_deletions", "squared_by_counts", "squared_relabelled", "both_squared")
+"""Methods for numbers of every size: in balls, in whole numbers without an end, or with all else left to these. The
+others have bounds in doubles, between whose least number and 0 there is none."""
+
+LEAST, MOST = 2.0**-300, 2.0**300
+"""Those are for heads each of whose numbers is 0 or lies between these, some 1e-90 and 1e90."""
+
 OPEN, FLIPPED, FIRST, BEYOND = 0, 1, 2, 1000
 """Status of a point: nothing is known; a change flips it; this and more: it stays, by the method of the rest;
 from BEYOND methods on by one without a checker."""

@@ -6,6 +6,11 @@ from collections.abc import Iterable
 
 from flint import arb, arb_mat
 
+from certify.check.theorems.head.rows.head import Head
+from certify.format.canonical import show
+from certify.format.methods import ANY_SIZE, LEAST, MOST
+from certify.format.refusal import Invalid
+
 ORDINARY = 2.0**-900, 2.0**900
 """Between what the largest entry of a matrix lies whose doubles say all: those that lose bits are `2^-122` of it."""
 
@@ -43,3 +48,40 @@ def raised(x: arb) -> float:
     """
     found = float(x) * UP
     return found if not found < TINY or x == 0 else found + 2.0**-1073
+
+
+def check_ordinary(head: Head, name: str, where: str) -> None:
+    """A method in doubles is stated for a head without a number that is tiny, or huge.
+
+    There is no double between 0 and 2^-1075, so that a product of a few tiny numbers may be 0 where a bound has to be
+    above it. Such methods round up, add what is lost and refuse what is infinite, each where it multiplies; that none
+    of all this was forgotten is one thing to read. That they never meet such numbers is another, and stands here.
+
+    Args:
+        head: the head.
+        name: the method.
+        where: where it is stated, for messages.
+
+    Raises:
+        Invalid: an input, a weight of a row, a target, the decay or the threshold is not 0 and beyond both ends.
+    """
+    if name in ANY_SIZE:
+        return
+    for what, numbers in _numbers(head):
+        for x in numbers:
+            if x and not LEAST <= abs(x) <= MOST:
+                raise Invalid(where, f"rows are stated to stay by {name}",
+                              f"that is for numbers between 1e-90 and 1e90, and {what} is {show(x)}")
+
+
+def _numbers(head: Head) -> Iterable[tuple[str, Iterable[float]]]:
+    """All numbers of a head: what they are, and the middles of their balls."""
+    for i, row in enumerate(head.rows):
+        yield f"an input of row {i}", map(float, row)
+    for j, row in enumerate(head.evaluated.tolist()):
+        yield f"an input of evaluation row {j}", map(float, row)
+    yield "the decay", [float(head.mu())]
+    yield "the threshold", [head.threshold]
+    yield "the weight of a row", map(float, (*(head.weights or ()), *(head.labelled or ())))
+    yield "a target", (y for row in head.targets for y in row)
+    yield "what is known of an input", (float(x.rad()) for row in head.rows for x in row if x.rad() > MOST)

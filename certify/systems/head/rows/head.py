@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.format.methods import LEAST, MOST
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.losses.base import HeadLoss
@@ -35,6 +36,11 @@ class Weighing(Protocol):
     @property
     def rows(self) -> Array:
         """`(n,)` what stays with a row, whatever label it gets."""
+        ...
+
+    @property
+    def numbers(self) -> Array:
+        """Those that weights are made of."""
         ...
 
     @property
@@ -179,6 +185,19 @@ class Head:
             mid = float(exact)
             self._mus[deleted] = mid, fp.up(abs(Fraction(mid) - exact))
         return self._mus[deleted]
+
+    @cached_property
+    def beyond(self) -> str:
+        """What number is tiny or huge, so that bounds in doubles are not for it, in words; empty where none is."""
+        weights = np.zeros(0) if self.weights is None else self.weights.numbers
+        for what, numbers in (("an input", self.phi), ("an input of an evaluation row", self.points),
+                              ("the decay", np.array(self.mu()[:1])), ("the threshold", np.array([self.threshold])),
+                              ("the weight of a row", weights), ("a target", self.Y)):
+            size = np.abs(numbers[numbers != 0.0])
+            if size.size and not (LEAST <= size.min() and size.max() <= MOST):
+                worst = size.min() if size.min() < LEAST else size.max()
+                return f"it is for numbers between 1e-90 and 1e90, and {what} is {worst:.1e} in size"
+        return "" if self.phi_rad.max(initial=0.0) <= MOST else "inputs are hardly known"
 
     @cached_property
     def _mus(self) -> dict[int, tuple[float, float]]:

@@ -32,6 +32,11 @@ class RowWeights:
     balanced: bool = False
 
     @property
+    def numbers(self) -> Array:
+        """What stays with rows, and what goes by labels."""
+        return self.rows if self.labels is None else np.concatenate([self.rows, self.labels])
+
+    @property
     def by_label(self) -> bool:
         """Whether a row that gets another label may count differently, or others do when rows change."""
         return self.labels is not None or self.balanced

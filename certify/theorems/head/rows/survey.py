@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.methods import FIRST, FLIPPED, OPEN, UNCHECKED, status_of
+from certify.format.methods import ANY_SIZE, FIRST, FLIPPED, OPEN, UNCHECKED, status_of
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
@@ -345,6 +345,8 @@ def asked_of(name: str, head: Head, change: Change) -> Change | str:
         return asked
     if head.weights is not None and not _method(name).weighs:
         return "it is for rows that count the same, and these carry weights"
+    if name not in ANY_SIZE and head.beyond:
+        return head.beyond
     gone = vanishing(head, asked) if asked is not change else []
     return (gone[0] if gone else _method(name).able(head, asked)) or asked
 

@@ -17,6 +17,7 @@ from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
+from certify.check.theorems.head.in_doubles import check_ordinary
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
 from certify.check.theorems.head.rows.changes.new_rows import NewRows
@@ -160,6 +161,7 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
             asked = [s == FIRST + place for s in status]
             tell(f"{name}: {sum(asked)} predictions are looked at")
             _fits(head, name, f"{where}.status")
+            check_ordinary(head, name, f"{where}.status")
             module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
             try:
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)

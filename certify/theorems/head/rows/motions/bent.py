@@ -40,7 +40,7 @@ def able(head: Head, change: Change) -> str:
     """Whether it is any rows of a logistic head of one output, few enough columns; else why not, in words."""
     if not isinstance(change, RowChange):
         return "any few rows change, and no groups or named rows"
-    if why := refusal(replace(head, threshold=0.0), change) or unscalable(head):
+    if why := refusal(replace(head, threshold=0.0), change) or unscalable(head) or head.beyond:
         return why
     if head.m > WIDEST:
         return f"it is for {WIDEST} columns and fewer, and there are {head.m}"

@@ -78,7 +78,7 @@ def with_levels(head: Head, level: Level, today: Array, near: float, E: Array, b
 def able(head: Head, change: RowChange) -> bool:
     """Whether trees are about this head and change."""
     plain = head.read_off and head.codes is not None and change.count < head.n  # rows that count the same
-    return plain and not refusal(replace(head, threshold=0.0), change)
+    return plain and not head.beyond and not refusal(replace(head, threshold=0.0), change)
 
 
 def outputs_boxed(head: Head, change: RowChange, today: Array, near: float, reached: float, budget: Budget,

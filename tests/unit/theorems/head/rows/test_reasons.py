@@ -16,6 +16,7 @@ from certify.systems.head.rows.changes.given import GivenRows
 from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.changes.pairs import PairChange
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.claims import helps
 from certify.theorems.head.rows.claims import LAYERS, _reason, advice, in_python, methods_of, plain, tried
 from certify.theorems.head.rows.method import INEXACT, Budget, attempt
@@ -118,3 +119,16 @@ def test_fewer_at_once_are_advised_where_there_are_fewer() -> None:
     ("deletions", 2, "give a smaller count, or train")])
 def test_only_what_may_be_smaller_is_named(parameter: str, count: int | None, said: str) -> None:
     assert helps(SimpleNamespace(parameter=parameter, count=count)) == f"{said} with more weight decay"
+
+
+@pytest.mark.parametrize("field", ["phi", "points", "weight_decay", "threshold", "weights"])
+@pytest.mark.parametrize("size", [2.0**-310, 2.0**310])
+def test_bounds_in_doubles_are_asked_about_ordinary_numbers_alone(field: str, size: float) -> None:
+    head = drawn_head(np.random.default_rng(1), "logistic", n=8, free=False, decay=0.1)
+    assert head.beyond == "" and not isinstance(asked_of("box_tree", head, any_rows(head, 1, False)), str)
+    value = {"threshold": -size, "weights": RowWeights(np.full(8, size))}.get(field)
+    strange = replace(head, **{field: getattr(head, field) * size if value is None else value})
+    change = any_rows(strange, 1, False)
+    assert isinstance(why := asked_of("box_tree", strange, change), str) and "between 1e-90 and 1e90" in why
+    refits = "every_choice" if field == "weights" else "enumeration"
+    assert not isinstance(asked_of(refits, strange, change), str)

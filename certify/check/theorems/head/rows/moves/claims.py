@@ -16,6 +16,7 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
 from certify.check.theorems.head.claims import UNITS
+from certify.check.theorems.head.in_doubles import check_ordinary
 from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, places, whole_numbers
 from certify.check.theorems.head.rows.head import BITS, head_at
 from certify.check.theorems.head.rows.moves.boxed import check_boxed
@@ -27,6 +28,8 @@ from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 BY = ("counted", "norms", "boxes", "trees", "sums", "bent")
+IN_DOUBLES = ("boxes", "bent")
+"""Those with bounds in doubles, of heads of ordinary numbers alone."""
 ARRAYS = {"counted": "counted.", "boxes": "boxes.", "trees": "trees.", "bent": "bent."}
 """How the arrays begin on which an upper end rests."""
 SUMS = "sums"
@@ -126,6 +129,8 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
                       "those of counted, boxes, trees or bent are needed where it is stated, and no others")
     if claim.upper is None or by is None:
         return
+    if by in IN_DOUBLES:
+        check_ordinary(measure.head, by, f"{claim.where}.witness.by")
     if start:
         BY_ARRAYS[by](measure, float(claim.upper), parts, f"{where}.{by}")
         return

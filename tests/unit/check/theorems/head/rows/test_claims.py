@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.theorems.head.rows.claims import check_methods
-from certify.format.methods import FIRST, METHODS
+from certify.check.theorems.head.rows.moves.claims import _check_upper
+from certify.format.methods import ANY_SIZE, FIRST, LEAST, METHODS, MOST, UNCHECKED
 from certify.format.refusal import Invalid
 from tests.families.logistic_heads import as_checked, logistic_head, stored
 from tests.families.once import once
@@ -140,16 +143,57 @@ def test_a_centre_of_another_form_is_refused(centre: np.ndarray, tmp_path: Path)
         check(tmp_path / "certificate.json", NONE)
 
 
-def test_a_number_that_no_double_holds_is_a_refusal() -> None:
-    """Rows so short and points so long that a product of both in whole numbers has no unit among doubles."""
-    head, rows, none = logistic_head(np.random.default_rng([0, 777]), 14, points=2, decay=3.0), tuple(range(14)), []
-    small = dataclasses.replace(head, phi=head.phi * 1e-25, points=head.points * 1e300)
-    twin = dataclasses.replace(as_checked(small, rows, 1), decay=arb(head.weight_decay) * arb(1e-25) ** 2, biased=False,
-                               today=head.today.tolist())
-    arrays = {"parent": [-1], "branch": [0], "weights": head.V * 1e25, "hot_count": [0], "hot": none, "numbers": none,
-              "box_count": [0], "box": none, "slabs": none, "leaf_count": [0], "leaf": none, "leaf_weights": none}
-    shapes = {"numbers": (0, 2), "slabs": (0, 14), "leaf_weights": (0, head.m)}
-    given = {f"box_tree.{name}": np.array(x, float if "weights" in name else int).reshape(shapes.get(name, np.shape(x)))
-             for name, x in arrays.items()}
-    with ctx.workprec(64), pytest.raises(Invalid, match="numbers come up that doubles do not hold"):
-        check_methods(twin, [FIRST + METHODS.index("box_tree")] * 2, stored(given), "claim", lambda line: None)
+def stated_by(name: str, monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """A claim that a method's module does not prove, for it ends in an overflow."""
+    def proved(*_: object) -> list[bool]:
+        raise OverflowError
+
+    monkeypatch.setattr(import_module(f"certify.check.theorems.head.rows.{name}"), "proved", proved)
+    head = logistic_head(np.random.default_rng([0, 777]), 14, points=2, decay=3.0)
+    with ctx.workprec(64):
+        twin = dataclasses.replace(as_checked(head, tuple(range(14)), 1), today=[1, 1], **changed)
+        check_methods(twin, [FIRST + METHODS.index(name)] * 2, {}, "claim", lambda line: None)
+
+
+def test_a_number_that_no_double_holds_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Invalid, match="numbers come up that doubles do not hold"):
+        stated_by("box_tree", monkeypatch)
+
+
+@pytest.mark.parametrize("size", [1e-92, 1e92, 5e-324, 1.7e308, float("inf"), float("nan")])
+def test_bounds_in_doubles_are_for_ordinary_numbers(size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each number of a head is looked at; methods for numbers of every size are asked all the same."""
+    many: list[tuple[dict[str, Any], str]] = [
+        ({"rows": [[arb(0)] * 3] * 13 + [[arb(1), arb(size), arb(1)]]}, "an input of row 13"),
+        ({"evaluated": arb_mat([[1, 0, 1], [size, 0, 1]])}, "an input of evaluation row 1"),
+        ({"decay": arb(size)}, "the decay"), ({"threshold": -size}, "the threshold"),
+        ({"weights": [arb(1)] * 13 + [arb(size)]}, "the weight of a row"),
+        ({"weights": [arb(1)] * 14, "labelled": (arb(1), arb(size))}, "the weight of a row"),
+        ({"targets": [[1.0]] * 13 + [[size]]}, "a target")]
+    for changed, said in many:
+        with pytest.raises(Invalid, match=f"between 1e-90 and 1e90, and {said} is"):
+            stated_by("box_tree", monkeypatch, **changed)
+        if said != "the decay":
+            with pytest.raises(Invalid, match="numbers come up that doubles do not hold"):
+                stated_by("every_choice", monkeypatch, **changed)
+
+
+def test_an_input_of_which_nothing_is_known_is_no_ordinary_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = [[arb(1, 1e92), arb(1), arb(1)]] * 14
+    with pytest.raises(Invalid, match="what is known of an input"):
+        stated_by("box_tree", monkeypatch, rows=unknown)
+
+
+def test_methods_for_numbers_of_every_size_are_known() -> None:
+    assert set(ANY_SIZE) < {*METHODS, *UNCHECKED} and LEAST * MOST == 1.0 and LEAST**3 > 2.0**-1022
+
+
+@pytest.mark.parametrize("by", ["boxes", "bent"])
+def test_moves_bounded_in_doubles_are_of_ordinary_numbers(by: str) -> None:
+    head = logistic_head(np.random.default_rng([0, 777]), 14, points=2, decay=3.0)
+    claim: Any = SimpleNamespace(witness=SimpleNamespace(by=by), upper=1.0, where="claims[0]")
+    with ctx.workprec(64):
+        twin = dataclasses.replace(as_checked(head, tuple(range(14)), 1), threshold=1e-100)
+        measure: Any = SimpleNamespace(head=twin)
+        with pytest.raises(Invalid, match="the threshold is 1e-100"):
+            _check_upper(claim, measure, [], stored({f"{by}.x": np.zeros(1)}), "claim")
