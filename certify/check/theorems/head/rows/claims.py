@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -118,7 +119,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
                           f"{head.k * head.m} weights are needed")
         _keeps_classes(claim, head)
-        status, flips, flipped = read(head, arrays, where)
+        with within_doubles(where, "its flips are stated"):
+            status, flips, flipped = read(head, arrays, where)
         _agree(claim, status, flipped, where)
         if claim.quantity == CORRECT:
             _right(claim, status, head, right_labels(head, ladder.problem.right))
@@ -141,6 +143,19 @@ def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], d
     return status, flips, flipped_by(head, flips, where, bool(used & SOLVED)) if flips else [False] * len(status)
 
 
+@contextmanager
+def within_doubles(where: str, stated: str) -> Iterator[None]:
+    """What is proved here uses no number beyond doubles.
+
+    Raises:
+        Invalid: one comes up.
+    """
+    try:
+        yield
+    except (OverflowError, ZeroDivisionError):
+        raise Invalid(where, stated, "numbers come up that doubles do not hold, and nothing is proved") from None
+
+
 def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], where: str, tell: Callable[[str], None],
                   derive: bool = True) -> None:
     """Every row that is stated to stay does, by its method.
@@ -161,11 +176,8 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
             tell(f"{name}: {sum(asked)} predictions are looked at")
             _fits(head, name, f"{where}.status")
             module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
-            try:
+            with within_doubles(f"{where}.{name}", f"{sum(asked)} rows are stated to stay"):
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
-            except (OverflowError, ZeroDivisionError):
-                raise Invalid(f"{where}.{name}", f"{sum(asked)} rows are stated to stay",
-                              "numbers come up that doubles do not hold, and nothing is proved") from None
             missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
             if missing:
                 raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
