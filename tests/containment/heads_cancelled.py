@@ -1,9 +1,9 @@
 """Attack on bounds in doubles (D6, D12, D17, D20): rows that pull against each other, beside others near no double.
 
 Pulls cancel along one input, and are tiny along another, so that a gradient is above 0 and next to nothing; the point
-is as long as they are short. A term of it that underflows is missed by no other. The two inputs are fitted apart, and the
-truth is each refit in 2,600 bits. Weights of centres and refits are those, or 0 where they are tiny, as a forger would
-state them, whom no prover stops: arrays are made here.
+is as long as they are short. A term of it that underflows is missed by no other. The two inputs are fitted apart, and
+the truth is each refit in 2,600 bits. Weights of centres and refits are those, or 0 where they are tiny, as a forger
+would state them, whom no prover stops: arrays are made here.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def cancelled(rng: np.random.Generator) -> Outcome:
         outputs = [arb(case.point[0]) * w[0] + arb(case.point[1]) * w[1] for w in refits.values()]
         least = reduce(lambda x, y: y if y < x else x, outputs)
         around = [least, outputs[int(rng.integers(len(outputs)))], arb(case.point[1]) * refits[()][1]]
-        threshold = float((around[int(rng.integers(3))] * arb(float(rng.choice([0.5, 0.75, 0.99, 1.01, 1.3, 1.8, 2.0, 0.6])))).mid())
+        share = float(rng.choice([0.5, 0.6, 0.75, 0.99, 1.01, 1.3, 1.8, 2.0]))
+        threshold = float((around[int(rng.integers(3))] * arb(share)).mid())
         true = all(bool(x > threshold) for x in outputs)
     seen = {M: _plain(rng, w) for M, w in refits.items()}
     head = case.head(threshold)
