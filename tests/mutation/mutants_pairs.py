@@ -6,6 +6,8 @@ PROVER, CHECK = "theorems/head/rows/pair_tree/", "check/theorems/head/rows/pair_
 ROWS, LABELS = "changed_rows_pairs", "changed_labels_pairs"
 FORGED = "tests/unit/check/theorems/head/rows/pair_tree/test_pair_tree_last_forged.py kills it: of what provers state another reason holds"
 TINY = "tests/unit/check/theorems/head/rows/pair_tree/test_tiny_gradients.py kills it"
+LABELS_TINY = "tests/unit/check/theorems/head/rows/label_sums/test_tiny_gradients_of_labels.py kills it"
+FLOOR = "no input is known that tells it: where rows pull, what is off along a vector is 2^-900 of that, and is above what underflows"
 
 PAIRS: tuple[Mutant, ...] = (
     Mutant("pairs: no pair costs anything", PROVER + "bound.py", "share = (0.5 * top(C, C_far, k - 1) + long", "share = (0.0 * top(C, C_far, k - 1) + long", ("changed_rows_pairs@1",)),
@@ -51,5 +53,10 @@ PAIRS: tuple[Mutant, ...] = (
     Mutant("check labels, last: no look at the label that has changed alone", CHECK + "labels.py", "if not ok}\n    needed", "if False}\n    needed", note=FORGED),
     Mutant("check pairs of rows: no gradient where its length underflows", CHECK + "bound.py", "/ gone * UP * UP + LOST", "/ gone * UP * UP", note=TINY),
     Mutant("check choices of rows: no gradient where its length underflows", "check/theorems/head/rows/by_choice/pieces.py", "self.root * UP * UP + LOST", "self.root * UP * UP", note=TINY),
+    Mutant("check labels, last: no gradient where its length underflows", CHECK + "last.py", "+ still) * UP + LOST", "+ still) * UP", note=LABELS_TINY),
+    Mutant("check sums of labels: no gradient where its length underflows", "check/theorems/head/rows/label_sums/bound.py", "gradient) * root * UP + LOST", "gradient) * root * UP", note=LABELS_TINY),
+    Mutant("check boxes to second order: no gradient where its length underflows", "check/theorems/head/rows/bent_box/taken.py", "fixed * UP * UP + TINY", "fixed * UP * UP", note=FLOOR),
+    Mutant("check bent motions: no gradient where its length underflows", "check/theorems/head/rows/moves/bent.py", "+ rough) * UP + TINY", "+ rough) * UP", note=FLOOR),
+    Mutant("check rows on disk: no pull where it underflows", "check/stored/lengths/reading.py", "p * length * RAISED + LEAST", "p * length * RAISED", note="tests/unit/check/stored/lengths/test_doubles.py kills it"),
     Mutant("check energies of rows: great numbers below 0 round nothing", "check/theorems/head/rows/energy/scores.py", "if x < 1e290)", "if abs(x) < 1e290)", note="tests/unit/check/theorems/head/rows/test_energy_products.py kills it"),
 )

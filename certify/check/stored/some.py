@@ -21,6 +21,7 @@ from certify.check.stored.ground import Ground
 from certify.check.stored.largest import POINTS, Point
 from certify.check.stored.single.heaviest import CUT, FINE, Heaviest
 from certify.check.stored.whole import matrix
+from certify.format.refusal import Invalid
 
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of σ."""
@@ -274,7 +275,10 @@ def _holds(beside: Beside, taken: Taken, margin: Margin, mine: _Kept, w: Weighin
 
 def _up(x: arb) -> int:
     """A number that is not negative, rounded up."""
-    return int(x.upper().ceil().upper().unique_fmpz() or 0)
+    found = x.upper().ceil().upper().unique_fmpz()
+    if found is None:  # 0 would say that deletions take nothing
+        raise Invalid("witness file", "it has an inverse", "one is needed by which deletions take a share below 1")
+    return int(found)
 
 
 @dataclass(frozen=True)

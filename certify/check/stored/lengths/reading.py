@@ -219,7 +219,7 @@ class Reading:
 
     def _pull(self, p: float, length: float) -> float:
         """At most what a row pulls."""
-        return p * length * RAISED if self.asked.deletes else length
+        return p * length * RAISED + LEAST if self.asked.deletes else length
 
     def _count(self, p: float, length: float, square: float) -> None:
         """A row's pull and leverage."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -119,7 +120,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
                           f"{head.k * head.m} weights are needed")
         _keeps_classes(claim, head)
-        status, flips, flipped = read(head, arrays, where)
+        with within_doubles(where, "its flips are stated"):
+            status, flips, flipped = read(head, arrays, where)
         _agree(claim, status, flipped, where)
         if claim.quantity == CORRECT:
             _right(claim, status, head, right_labels(head, ladder.problem.right))
@@ -140,6 +142,19 @@ def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], d
     flips = {name: arrays.pop(f"flips.{name}") for name in (*FLIPS, *NEW) if f"flips.{name}" in arrays}
     used = {METHODS[s - FIRST] for s in status if s >= FIRST}
     return status, flips, flipped_by(head, flips, where, bool(used & SOLVED)) if flips else [False] * len(status)
+
+
+@contextmanager
+def within_doubles(where: str, stated: str) -> Iterator[None]:
+    """What is proved here uses no number beyond doubles.
+
+    Raises:
+        Invalid: one comes up.
+    """
+    try:
+        yield
+    except (OverflowError, ZeroDivisionError):
+        raise Invalid(where, stated, "numbers come up that doubles do not hold, and nothing is proved") from None
 
 
 def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], where: str, tell: Callable[[str], None],
@@ -163,11 +178,8 @@ def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], wh
             _fits(head, name, f"{where}.status")
             check_ordinary(head, name, f"{where}.status")
             module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
-            try:
+            with within_doubles(f"{where}.{name}", f"{sum(asked)} rows are stated to stay"):
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
-            except (OverflowError, ZeroDivisionError):
-                raise Invalid(f"{where}.{name}", f"{sum(asked)} rows are stated to stay",
-                              "numbers come up that doubles do not hold, and nothing is proved") from None
             missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
             if missing:
                 raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",

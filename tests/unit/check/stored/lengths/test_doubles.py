@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flint import arb, ctx, fmpz
 
+from certify.check.stored import some
 from certify.check.stored.lengths import points, slopes
 from certify.check.stored.lengths.points import Point
-from certify.check.stored.lengths.reading import RAISED, leverage
+from certify.check.stored.lengths.reading import RAISED, Reading, leverage
 from certify.check.stored.lengths.slopes import NEAR, ROUNDED, in_doubles
 from certify.check.theorems.head.rows.squared.ridge import Solution
 from certify.format.refusal import Invalid
@@ -89,3 +92,16 @@ def test_points_are_cut_where_that_leaves_enough_and_only_there() -> None:
         one.start(bits)
         drops.append(one.drop)
     assert drops[0] > 0 and drops[1] == 0
+
+
+def test_a_pull_that_underflows_is_not_0() -> None:
+    asked: Any = SimpleNamespace(asked=SimpleNamespace(deletes=True))
+    assert Reading._pull(asked, 2.0**-600, 2.0**-500) > 0.0
+    assert arb(Reading._pull(asked, 0.3, 0.7)) >= arb(0.3) * arb(0.7)
+
+
+@pytest.mark.parametrize("share", [arb("inf"), arb("nan"), arb(0, 1) / arb(0)])
+def test_a_share_that_is_no_number_does_not_count_as_0(share: arb) -> None:
+    assert some._up(arb(5) / 2) == 3
+    with pytest.raises(Invalid, match="take a share below 1"):
+        some._up(share)

@@ -106,7 +106,7 @@ class _Line:
             rest = [(y + max(-bends[i], 0) * one * gone) * UP for y, i, gone in zip(rest, b.free, b.gone, strict=True)]
         rough = sum([(abs(x) + off) * y for x, off, y in zip(self.x, self.off, b.bent, strict=True)])
         fixed = 0.5 * share * (1.0 + 1.0 / SPLIT) * b.rest * b.rest + self.length * b.gradient + rough
-        return Taken(pull, rest, fixed * UP * UP, [(x + off) * UP for x, off in some])
+        return Taken(pull, rest, fixed * UP * UP + TINY, [(x + off) * UP for x, off in some])
 
 
 def _line(b: Bent, entries: Sequence[float], length: arb) -> _Line:

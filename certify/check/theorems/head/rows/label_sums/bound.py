@@ -10,7 +10,7 @@ from math import inf, isfinite, ldexp, sqrt
 
 from flint import arb, arb_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, Sums
+from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, WEIGHT, Sums
 from certify.check.theorems.head.rows.boxes.products import inverse
 from certify.check.theorems.head.rows.label_sums.steps import Steps, largest
 from certify.check.theorems.head.rows.pair_tree.curves import THIRD, curve, kept_part, most_between
@@ -129,7 +129,7 @@ def _measured(st: Steps, rows: _Rows, d: list[float], long: list[float], inv: tu
         return None
     root = sqrt(up(big)) * UP
     bend = _bends(st, rows, d, long, norms)
-    still = up(st.b.c.gradient) * root * UP
+    still = up(st.b.c.gradient) * root * UP + LOST  # the product may underflow
     each = [(long[i] * (x + gain * 0.5 * rows.second[i] * own * own) + theta * st.wrong * root * norms[i]) * UP
             for i, x, gain, own, theta in zip(at, st.off, st.gain, st.own, st.scale, strict=True)]
     beside = [gain * rows.most[i] * long[i] * UP for i, gain in zip(at, st.gain, strict=True)]

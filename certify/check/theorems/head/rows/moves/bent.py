@@ -15,7 +15,7 @@ from certify.check.theorems.head.in_doubles import raised
 from certify.check.theorems.head.rows.bent_box.forms import below
 from certify.check.theorems.head.rows.bent_box.linear import UP, Bent
 from certify.check.theorems.head.rows.bent_box.method import held, most_along
-from certify.check.theorems.head.rows.bent_box.taken import BITS, FINEST, SPLIT, taken
+from certify.check.theorems.head.rows.bent_box.taken import BITS, FINEST, SPLIT, TINY, taken
 from certify.check.theorems.head.rows.boxes.stated import oriented
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.head import Head
@@ -86,7 +86,7 @@ def _weights(b: Bent, share: float) -> float:
         return inf
     rough = sum([x * y for x, y in zip(lengths, b.bent, strict=True)])
     size = raised((norm(b.X.entries()) + b.off).upper())
-    fixed = (0.5 * share * (1.0 + 1.0 / SPLIT) * b.rest * b.rest + size * b.gradient + rough) * UP
+    fixed = (0.5 * share * (1.0 + 1.0 / SPLIT) * b.rest * b.rest + size * b.gradient + rough) * UP + TINY
     moved = 0.5 * share * (1.0 + SPLIT) * UP * top(b.rho, 0.0, b.k)
     return ((_longest(b, images, wide) + moved) * UP + 2.0 * fixed) * UP
 

@@ -17,7 +17,14 @@ from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
 from certify.check.theorems.head.claims import UNITS
 from certify.check.theorems.head.in_doubles import check_ordinary
-from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, places, whole_numbers
+from certify.check.theorems.head.rows.claims import (
+    HYPOTHESES,
+    arrays_of,
+    change_of,
+    places,
+    whole_numbers,
+    within_doubles,
+)
 from certify.check.theorems.head.rows.head import BITS, head_at
 from certify.check.theorems.head.rows.moves.boxed import check_boxed
 from certify.check.theorems.head.rows.moves.counted import check_all
@@ -91,10 +98,11 @@ def check_ends(claim: Claim[Reaches], ladder: Ladder, side: Side) -> None:
             raise Invalid(f"{where}", f"{claim.quantity} is stated", "without decay of the intercepts they have a "
                           "common shift that nothing determines")
         flat = list(today.values)
-        measure = MEASURES[claim.quantity](head, flat, distance(head, (), flat, head.outputs(flat)))
         reached = {name: arrays.pop(f"reached.{name}") for name in REACHED if f"reached.{name}" in arrays}
-        _check_lower(claim, measure, reached, where)
-        _check_upper(claim, measure, flat, arrays, where)
+        with within_doubles(where, f"{show([claim.lower, claim.upper])} are stated"):
+            measure = MEASURES[claim.quantity](head, flat, distance(head, (), flat, head.outputs(flat)))
+            _check_lower(claim, measure, reached, where)
+            _check_upper(claim, measure, flat, arrays, where)
 
 
 def _check_lower(claim: Claim[Reaches], measure: Measure, reached: dict[str, Array], where: str) -> None:

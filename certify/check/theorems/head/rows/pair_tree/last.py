@@ -11,7 +11,7 @@ from operator import mul
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few
+from certify.check.theorems.head.rows.boxes.fixed_rows import LOST, WEIGHT, few
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.products import inverse
@@ -135,7 +135,7 @@ class Last:
         # a curvature whose ball is no point is rounded down from its lower end
         lost = BENT + 2.0 * max(map(up, (x.rad() for x in c.D)), default=0.0)
         still = lost * sum(map(mul, self.moved, self.long_in_A))
-        rest = (2.0 * up(c.gradient) * sqrt(up(self.M[2])) + still) * UP
+        rest = (2.0 * up(c.gradient) * sqrt(up(self.M[2])) + still) * UP + LOST  # the product may underflow
         found = []
         for row in near:
             found.append((0.5 * (sqrt(sum(map(mul, weight, map(mul, row, row)))) + sum(map(mul, linear, row)))

@@ -22,6 +22,7 @@ from certify.check.theorems.head.rows.claims import (
     flipped_by,
     read,
     whole_numbers,
+    within_doubles,
 )
 from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.tolerance.by_sorting import check_sorted
@@ -91,10 +92,12 @@ def check_ends(claim: Claim[Tolerances], ladder: Ladder, side: Side) -> None:
         low = [int(v or 0) for v in claim.row_lower]
         high = [int(v or 0) for v in claim.row_upper]
         if SORTED in arrays:
-            check_sorted(head, arrays, low, high, where)
+            with within_doubles(where, "both ends of rows are stated"):
+                check_sorted(head, arrays, low, high, where)
             return
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
-        _check_upper(head, high, flips, where)
+        with within_doubles(where, "upper ends of rows are stated"):
+            _check_upper(head, high, flips, where)
         proved = [0] * len(low)
         parts: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
