@@ -70,7 +70,7 @@ def check_ordinary(head: Head, name: str, where: str) -> None:
     for what, numbers in _numbers(head):
         for x in numbers:
             if x and not LEAST <= abs(x) <= MOST:
-                raise Invalid(where, f"rows are stated to stay by {name}",
+                raise Invalid(where, f"{name} is stated",
                               f"that is for numbers between 1e-90 and 1e90, and {what} is {show(x)}")
 
 
