@@ -84,4 +84,5 @@ def _numbers(head: Head) -> Iterable[tuple[str, Iterable[float]]]:
     yield "the threshold", [head.threshold]
     yield "the weight of a row", map(float, (*(head.weights or ()), *(head.labelled or ())))
     yield "a target", (y for row in head.targets for y in row)
-    yield "what is known of an input", (float(x.rad()) for row in head.rows for x in row if x.rad() > MOST)
+    for rows in (head.rows, head.evaluated.tolist()):
+        yield "what is known of an input", (float(x.rad()) for row in rows for x in row if x.rad() > MOST)

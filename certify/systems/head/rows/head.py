@@ -197,7 +197,8 @@ class Head:
             if size.size and not (LEAST <= size.min() and size.max() <= MOST):
                 worst = size.min() if size.min() < LEAST else size.max()
                 return f"it is for numbers between 1e-90 and 1e90, and {what} is {worst:.1e} in size"
-        return "" if self.phi_rad.max(initial=0.0) <= MOST else "inputs are hardly known"
+        known = max(self.phi_rad.max(initial=0.0), self.points_rad.max(initial=0.0)) <= MOST
+        return "" if known else "inputs are hardly known"
 
     @cached_property
     def _mus(self) -> dict[int, tuple[float, float]]:

@@ -132,3 +132,9 @@ def test_bounds_in_doubles_are_asked_about_ordinary_numbers_alone(field: str, si
     assert isinstance(why := asked_of("box_tree", strange, change), str) and "between 1e-90 and 1e90" in why
     refits = "every_choice" if field == "weights" else "enumeration"
     assert not isinstance(asked_of(refits, strange, change), str)
+
+
+@pytest.mark.parametrize("field", ["phi_rad", "points_rad"])
+def test_inputs_that_are_hardly_known_are_left_to_refits(field: str) -> None:
+    head = drawn_head(np.random.default_rng(1), "logistic", n=8, free=False, decay=0.1)
+    assert replace(head, **{field: getattr(head, field) + 2.0**310}).beyond == "inputs are hardly known"

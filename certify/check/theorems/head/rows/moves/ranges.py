@@ -13,6 +13,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder
+from certify.check.theorems.head.in_doubles import check_ordinary
 from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, whole_numbers
 from certify.check.theorems.head.rows.head import BITS, Head, head_at
 from certify.check.theorems.head.rows.moves.boxed import check_directions
@@ -165,6 +166,7 @@ def _boxed(head: Head, arrays: Mapping[str, Array], where: str) -> tuple[list[ar
     Raises:
         Invalid: the arrays have another form, or a tree proves no bound.
     """
+    check_ordinary(head, "boxes", where)
     own, N = {name: arrays[name] for name in BOXES if name in arrays}, len(head.today)
     K = own["which"].shape[0] if set(own) == set(BOXES) and own["which"].shape else 0
     if not K or own["bounds"].shape != (K,) or own["today"].shape != (head.m,) or not all(

@@ -19,6 +19,7 @@ from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.theorems.head.rows.claims import check_methods
 from certify.check.theorems.head.rows.moves.claims import _check_upper
+from certify.check.theorems.head.rows.moves.ranges import _boxed
 from certify.format.methods import ANY_SIZE, FIRST, LEAST, METHODS, MOST, UNCHECKED
 from certify.format.refusal import Invalid
 from tests.families.logistic_heads import as_checked, logistic_head, stored
@@ -182,6 +183,8 @@ def test_an_input_of_which_nothing_is_known_is_no_ordinary_number(monkeypatch: p
     unknown = [[arb(1, 1e92), arb(1), arb(1)]] * 14
     with pytest.raises(Invalid, match="what is known of an input"):
         stated_by("box_tree", monkeypatch, rows=unknown)
+    with pytest.raises(Invalid, match="what is known of an input"):
+        stated_by("box_tree", monkeypatch, evaluated=arb_mat([[1, 0, 1], [arb(1, 1e92), 0, 1]]))
 
 
 def test_methods_for_numbers_of_every_size_are_known() -> None:
@@ -197,3 +200,5 @@ def test_moves_bounded_in_doubles_are_of_ordinary_numbers(by: str) -> None:
         measure: Any = SimpleNamespace(head=twin)
         with pytest.raises(Invalid, match="the threshold is 1e-100"):
             _check_upper(claim, measure, [], stored({f"{by}.x": np.zeros(1)}), "claim")
+        with pytest.raises(Invalid, match="the threshold is 1e-100"):
+            _boxed(twin, {}, "claim")
